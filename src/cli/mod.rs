@@ -1,0 +1,6 @@
+//! room
+use std::process::ExitCode;
+/// Runs.
+pub fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

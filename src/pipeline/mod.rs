@@ -1,0 +1,11 @@
+//! The pure core: values in, values out; time is an argument; no client, clock, file, environment or randomness.
+//!
+//! Modules stand in the order of the flow.
+
+pub mod compare;
+pub mod compliance;
+pub mod config;
+pub mod placement;
+pub mod plan;
+pub mod policy;
+pub mod render;
