@@ -1,1 +1,3 @@
-//! TODO room doc
+//! The embedded stand-in: in-memory Kubernetes API servers with simulated operators.
+
+pub mod simulator;
