@@ -86,7 +86,32 @@ pub struct Dependency {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     /// The state it must have.
-    pub compliance: ComplianceState,
+    pub compliance: RequiredCompliance,
+}
+
+/// The state that a dependency asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequiredCompliance {
+    /// As it should be.
+    Compliant,
+    /// Waiting itself.
+    Pending,
+    /// Not as it should be.
+    NonCompliant,
+    /// Being deleted; only templates know this state.
+    Terminating,
+}
+
+impl RequiredCompliance {
+    /// Whether a state is the required one.
+    pub fn is_met_by(self, state: ComplianceState) -> bool {
+        match self {
+            Self::Compliant => state == ComplianceState::Compliant,
+            Self::Pending => state == ComplianceState::Pending,
+            Self::NonCompliant => state == ComplianceState::NonCompliant,
+            Self::Terminating => false,
+        }
+    }
 }
 
 /// Compliance of a policy, a template or a set.
