@@ -42,13 +42,17 @@ pub fn bindings_of<'a>(
         .map(|set| set.metadata.name.as_str())
         .collect();
     let mut found: Vec<Bound> = bindings
-        .filter(|binding| binding.metadata.namespace == policy.namespace && binding.placement_ref.kind == "Placement")
+        .filter(|binding| {
+            binding.metadata.namespace == policy.namespace && binding.placement_ref.kind == "Placement"
+        })
         .flat_map(|binding| {
             let sets_with_policy = &sets_with_policy;
             binding.subjects.iter().filter_map(move |subject| {
                 let policy_set = match subject.kind.as_str() {
                     "Policy" if subject.name == policy.name => None,
-                    "PolicySet" if sets_with_policy.contains(&subject.name.as_str()) => Some(subject.name.clone()),
+                    "PolicySet" if sets_with_policy.contains(&subject.name.as_str()) => {
+                        Some(subject.name.clone())
+                    }
                     _ => return None,
                 };
                 Some(Bound {
@@ -101,9 +105,10 @@ mod tests {
 
     #[test]
     fn a_set_binds_its_policies_and_a_restricted_binding_never_places() {
-        let set: PolicySet = serde_json::from_value(json!({"metadata": {"name": "acm-app-backup", "namespace": "p"},
+        let set: PolicySet =
+            serde_json::from_value(json!({"metadata": {"name": "acm-app-backup", "namespace": "p"},
             "spec": {"policies": ["install", "backup"]}}))
-        .unwrap();
+            .unwrap();
         let bindings = [
             binding(json!({"metadata": {"name": "b1", "namespace": "p"},
                 "placementRef": {"kind": "Placement", "name": "one", "apiGroup": ""},

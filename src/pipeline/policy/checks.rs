@@ -10,7 +10,9 @@ use crate::api::ocm::policy::{Policy, RemediationAction};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CheckError {
     /// The kind is not one that Flotilla evaluates.
-    #[error("template-error; policy template {name:?} has kind {kind:?}: only ConfigurationPolicy is evaluated")]
+    #[error(
+        "template-error; policy template {name:?} has kind {kind:?}: only ConfigurationPolicy is evaluated"
+    )]
     UnsupportedKind {
         /// Name of the template.
         name: String,
@@ -24,7 +26,9 @@ pub enum CheckError {
         index: usize,
     },
     /// Two templates of the policy share a name.
-    #[error("template-error; All policy-template names must be unique within a policy: {name:?} is used twice")]
+    #[error(
+        "template-error; All policy-template names must be unique within a policy: {name:?} is used twice"
+    )]
     DuplicateName {
         /// The name.
         name: String,
@@ -85,7 +89,11 @@ pub fn duplicate_name(policy: &Policy, index: usize) -> Option<CheckError> {
 }
 
 /// Reads a rendered definition. `parent` is the remediation action of the Policy after binding overrides.
-pub fn read(index: usize, definition: &Value, parent: Option<RemediationAction>) -> Result<Check, CheckError> {
+pub fn read(
+    index: usize,
+    definition: &Value,
+    parent: Option<RemediationAction>,
+) -> Result<Check, CheckError> {
     let name = template_name(definition).ok_or(CheckError::NoName { index })?.to_owned();
     let kind = definition.get("kind").and_then(Value::as_str).unwrap_or_default();
     if kind != "ConfigurationPolicy" {
@@ -142,7 +150,11 @@ mod tests {
             (Some("informonly"), Some(Enforce), Remediation::Inform),
             (None, Some(Enforce), Remediation::Enforce),
         ] {
-            assert_eq!(read(0, &definition(own), parent).unwrap().remediation, expected, "{own:?} {parent:?}");
+            assert_eq!(
+                read(0, &definition(own), parent).unwrap().remediation,
+                expected,
+                "{own:?} {parent:?}"
+            );
         }
         assert_eq!(read(0, &definition(None), None), Err(CheckError::NoRemediation));
     }
@@ -152,9 +164,15 @@ mod tests {
         let mut wrong = definition(Some("enforce"));
         wrong["spec"]["severity"] = json!("dire");
         let message = read(0, &wrong, None).unwrap_err().to_string();
-        assert!(message.starts_with("template-error; policy template \"a\" cannot be read: \"dire\" is not one of"));
+        assert!(
+            message
+                .starts_with("template-error; policy template \"a\" cannot be read: \"dire\" is not one of")
+        );
         wrong["kind"] = json!("IamPolicy");
         assert!(matches!(read(0, &wrong, None), Err(CheckError::UnsupportedKind { .. })));
-        assert_eq!(read(3, &json!({"kind": "ConfigurationPolicy"}), None), Err(CheckError::NoName { index: 3 }));
+        assert_eq!(
+            read(3, &json!({"kind": "ConfigurationPolicy"}), None),
+            Err(CheckError::NoName { index: 3 })
+        );
     }
 }

@@ -31,7 +31,10 @@ pub fn canonical(
                 if dependency.namespace.is_empty() && dependency.name.contains('.') {
                     canonical.push(dependency.clone());
                 } else {
-                    canonical.push(Dependency { api_version: dependency.api_version.clone(), ..replicated(&dependency.name) });
+                    canonical.push(Dependency {
+                        api_version: dependency.api_version.clone(),
+                        ..replicated(&dependency.name)
+                    });
                 }
             }
             "PolicySet" if group == POLICY_GROUP => match policies_of_set(namespace, &dependency.name) {
@@ -112,7 +115,8 @@ mod tests {
         assert_eq!(
             check(canonical.iter(), |_, _| Some(ComplianceState::NonCompliant)),
             Dependencies::Pending(
-                "Dependencies were not satisfied: 1 is still pending (Policy policies.oadp-hdr-app-install)".to_owned()
+                "Dependencies were not satisfied: 1 is still pending (Policy policies.oadp-hdr-app-install)"
+                    .to_owned()
             )
         );
         assert_eq!(check(canonical.iter(), |_, _| Some(ComplianceState::Compliant)), Dependencies::Satisfied);
@@ -130,8 +134,10 @@ mod tests {
     #[test]
     #[expect(clippy::disallowed_methods, reason = "conformance data is a file")]
     fn canonical_names_follow_upstream_cases() {
-        let path =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/conformance/hub/canonicalize_dependencies.jsonl");
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../shared/data/conformance/hub/canonicalize_dependencies.jsonl"
+        );
         let Ok(text) = std::fs::read_to_string(path) else {
             println!("skipped: {path} is absent");
             return;

@@ -59,7 +59,9 @@ pub fn replicated_policy(
 ) -> Value {
     let key = PolicyKey::new(&root.metadata.namespace, &root.metadata.name);
     let copy_all = root.spec.copy_policy_metadata != Some(false);
-    let copied = |name: &str| (copy_all || name.starts_with(OCM_PREFIX)) && name != TRIGGER_UPDATE && name != LAST_APPLIED;
+    let copied = |name: &str| {
+        (copy_all || name.starts_with(OCM_PREFIX)) && name != TRIGGER_UPDATE && name != LAST_APPLIED
+    };
     let mut labels: Map<String, Value> = text_map(&root.metadata.labels, copied);
     labels.insert(names::POLICY_CLUSTER_NAME_LABEL.to_owned(), json!(cluster));
     labels.insert(names::POLICY_CLUSTER_NAMESPACE_LABEL.to_owned(), json!(cluster));
@@ -109,7 +111,10 @@ pub fn replicated_policy(
     })
 }
 
-fn text_map(source: &std::collections::BTreeMap<String, String>, keep: impl Fn(&str) -> bool) -> Map<String, Value> {
+fn text_map(
+    source: &std::collections::BTreeMap<String, String>,
+    keep: impl Fn(&str) -> bool,
+) -> Map<String, Value> {
     source.iter().filter(|(name, _)| keep(name)).map(|(name, value)| (name.clone(), json!(value))).collect()
 }
 
@@ -135,7 +140,8 @@ mod tests {
         assert!(replicated["metadata"]["annotations"].get("x").is_none());
         assert_eq!(replicated["spec"]["hubTemplateOptions"]["serviceAccountName"], "n");
         assert_eq!(
-            replicated["spec"]["policy-templates"][0]["objectDefinition"]["metadata"]["annotations"][HUB_TEMPLATES_ERROR],
+            replicated["spec"]["policy-templates"][0]["objectDefinition"]["metadata"]["annotations"]
+                [HUB_TEMPLATES_ERROR],
             "boom"
         );
     }

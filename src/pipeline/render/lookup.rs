@@ -33,8 +33,27 @@ pub enum Answer<T> {
     Denied(String),
 }
 
-/// A snapshot of one API server, asked by templates.
+/// What an API server says of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KindFacts {
+    /// Plural resource name, as in URLs and messages.
+    pub plural: String,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+}
+
+/// A snapshot of one API server, asked by templates and plans.
 pub trait Lookup: Send + Sync {
+    /// What is known of a kind.
+    fn kind(&self, gvk: &GroupVersionKind) -> Answer<KindFacts> {
+        match self.is_namespaced(gvk) {
+            Some(namespaced) => {
+                Answer::Found(KindFacts { plural: format!("{}s", gvk.kind.to_lowercase()), namespaced })
+            }
+            None => Answer::NotYetKnown,
+        }
+    }
+
     /// One object. `namespace` is `None` for cluster-scoped kinds.
     fn get(&self, gvk: &GroupVersionKind, namespace: Option<&str>, name: &str) -> Answer<Arc<Manifest>>;
 

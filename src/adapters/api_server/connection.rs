@@ -1,0 +1,185 @@
+//! A connection: the client, what it knows of the server's kinds, and the watches that it keeps.
+
+#![expect(clippy::disallowed_types, reason = "adapters hold the client")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::kinds::{Kinds, ServedKind};
+use super::kubeconfig::{self, KubeconfigError};
+use super::watch::{Listener, ObjectWatch, WatchKey, WatchState};
+use super::{ApiError, Snapshot};
+use crate::api::object::GroupVersionKind;
+use crate::pipeline::render::lookup::{Answer, Reference};
+
+/// How long a connection may take to be made.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one request may take, and how long the first list of a watch is waited for.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What became of the references that a caller wants to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ensured {
+    /// All of them are watched and known, or known not to be served.
+    Ready,
+    /// The connection is at fault, with its words.
+    Disconnected(String),
+}
+
+/// One API server.
+pub struct Connection {
+    pub(super) client: kube::Client,
+    pub(super) server: String,
+    pub(super) kinds: Arc<Kinds>,
+    watches: Mutex<BTreeMap<WatchKey, Arc<ObjectWatch>>>,
+    listener: Listener,
+}
+
+impl Connection {
+    /// From a kubeconfig that stands in a Secret.
+    pub async fn from_secret(text: &SecretString, listener: Listener) -> Result<Self, KubeconfigError> {
+        Self::new(kubeconfig::from_secret(text).await?, listener)
+    }
+
+    /// From a kubeconfig file, or from the surroundings when `path` is `None` (in-cluster, `KUBECONFIG`, `~/.kube/config`).
+    pub async fn from_file(path: Option<&Path>, listener: Listener) -> Result<Self, KubeconfigError> {
+        Self::new(kubeconfig::from_file(path).await?, listener)
+    }
+
+    fn new(config: kube::Config, listener: Listener) -> Result<Self, KubeconfigError> {
+        let server = config.cluster_url.to_string();
+        let client = kube::Client::try_from(config)
+            .map_err(|error| KubeconfigError::Unusable { reason: error.to_string() })?;
+        Ok(Self { client, server, kinds: Arc::default(), watches: Mutex::default(), listener })
+    }
+
+    /// URL of the server.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Runs a request with the time limit that every request has.
+    pub(super) async fn within_limit<T>(
+        &self,
+        request: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, ApiError> {
+        match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
+            Ok(answer) => answer.map_err(|error| ApiError::from_kube(&self.server, &error)),
+            Err(_) => Err(self.timed_out()),
+        }
+    }
+
+    fn timed_out(&self) -> ApiError {
+        ApiError::Unreachable {
+            server: self.server.clone(),
+            reason: format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()),
+        }
+    }
+
+    pub(super) async fn served(&self, gvk: &GroupVersionKind) -> Result<Option<ServedKind>, ApiError> {
+        let learnt = tokio::time::timeout(REQUEST_TIMEOUT, self.kinds.learn(&self.client, &self.server, gvk))
+            .await
+            .map_err(|_| self.timed_out())??;
+        Ok(match learnt {
+            Answer::Found(kind) => Some(kind),
+            Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => None,
+        })
+    }
+
+    /// Watches a kind, if the server serves it and it is not watched yet. `Ok(None)`: not served.
+    pub async fn watch(&self, key: WatchKey) -> Result<Option<Arc<ObjectWatch>>, ApiError> {
+        if let Some(watch) = self.watches().get(&key) {
+            if watch.state() != WatchState::KindGone {
+                return Ok(Some(watch.clone()));
+            }
+        }
+        let Some(kind) = self.served(&key.gvk).await? else { return Ok(None) };
+        let key = WatchKey { namespace: key.namespace.filter(|_| kind.namespaced), ..key };
+        let mut watches = self.watches();
+        if let Some(watch) = watches.get(&key) {
+            if watch.state() != WatchState::KindGone {
+                return Ok(Some(watch.clone()));
+            }
+        }
+        let watch = Arc::new(ObjectWatch::start(
+            self.client.clone(),
+            &kind.resource,
+            key.clone(),
+            self.server.clone(),
+            self.listener.clone(),
+        ));
+        watches.insert(key, watch.clone());
+        Ok(Some(watch))
+    }
+
+    /// Sees to it that every reference is watched, and waits for the first lists.
+    pub async fn ensure(&self, references: &BTreeSet<Reference>) -> Ensured {
+        let keys: BTreeSet<WatchKey> = references
+            .iter()
+            .map(|reference| WatchKey {
+                gvk: reference.gvk.clone(),
+                namespace: reference.namespace.clone(),
+                selector: None,
+            })
+            .collect();
+        let mut started = Vec::new();
+        for key in keys {
+            match self.watch(key).await {
+                Ok(Some(watch)) => started.push(watch),
+                Ok(None) => {}
+                Err(error) if error.concerns_connection() => return Ensured::Disconnected(error.to_string()),
+                // Discovery of one group fails while the server as a whole answers: the kind counts as unknown.
+                Err(error) => return Ensured::Disconnected(error.to_string()),
+            }
+        }
+        for watch in started {
+            match tokio::time::timeout(REQUEST_TIMEOUT, watch.settled()).await {
+                Ok(WatchState::Failing { connection: true, message }) => {
+                    return Ensured::Disconnected(message);
+                }
+                Ok(_) => {}
+                Err(_) => return Ensured::Disconnected(self.timed_out().to_string()),
+            }
+        }
+        Ensured::Ready
+    }
+
+    /// The caches as they are now.
+    pub fn snapshot(&self) -> Snapshot {
+        let watches = self
+            .watches()
+            .iter()
+            .filter(|(key, _)| key.selector.is_none())
+            .map(|(key, watch)| (key.clone(), (watch.state(), watch.objects())))
+            .collect();
+        Snapshot { kinds: self.kinds.clone(), watches }
+    }
+
+    /// The first watch that says that the connection is at fault.
+    pub fn fault(&self) -> Option<String> {
+        self.watches().values().find_map(|watch| match watch.state() {
+            WatchState::Failing { connection: true, message } => Some(message),
+            WatchState::Failing { .. } | WatchState::Loading | WatchState::Synced | WatchState::KindGone => {
+                None
+            }
+        })
+    }
+
+    /// A CustomResourceDefinition of this group changed: ask the server again for its kinds.
+    pub fn forget_group(&self, group: &str) {
+        self.kinds.forget_group(group);
+    }
+
+    /// Drops watches that `keep` does not want.
+    pub fn retain_watches(&self, keep: impl Fn(&WatchKey) -> bool) {
+        self.watches().retain(|key, _| keep(key));
+    }
+
+    fn watches(&self) -> std::sync::MutexGuard<'_, BTreeMap<WatchKey, Arc<ObjectWatch>>> {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

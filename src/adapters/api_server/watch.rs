@@ -1,0 +1,263 @@
+//! One watch of one kind, and the cache that it keeps.
+
+#![expect(clippy::disallowed_types, reason = "adapters hold the client")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::StreamExt;
+use kube::Api;
+use kube::core::{ApiResource, DynamicObject};
+use kube::runtime::{WatchStreamExt, watcher};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::ApiError;
+use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
+
+/// What a watch covers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WatchKey {
+    /// The kind.
+    pub gvk: GroupVersionKind,
+    /// One namespace, or all (and cluster-scoped kinds).
+    pub namespace: Option<String>,
+    /// Only objects with these labels, in the text form of selectors.
+    pub selector: Option<String>,
+}
+
+impl WatchKey {
+    /// All objects of a kind.
+    pub fn all(api_version: &str, kind: &str) -> Self {
+        Self { gvk: GroupVersionKind::new(api_version, kind), namespace: None, selector: None }
+    }
+}
+
+/// How far a watch is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WatchState {
+    /// The first list has not arrived.
+    Loading,
+    /// The cache follows the server.
+    Synced,
+    /// The last request failed; the cache holds what was known before. It goes on trying.
+    Failing {
+        /// Whether the whole connection is at fault.
+        connection: bool,
+        /// What the server or the network said.
+        message: String,
+    },
+    /// The server does not serve the kind (any more).
+    KindGone,
+}
+
+/// What happened to a watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// An object appeared, changed or went.
+    Object(ObjectKey),
+    /// An object arrived that is malformed; it is left out of the cache.
+    Malformed {
+        /// Namespace and name, as far as known.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The state changed.
+    State(WatchState),
+}
+
+/// Is told of every change. Must be quick and must not block.
+pub type Listener = Arc<dyn Fn(&WatchKey, Change) + Send + Sync>;
+
+/// Objects by namespace and name.
+pub(super) type Objects = BTreeMap<(Option<String>, String), Arc<Manifest>>;
+
+/// A running watch with its cache. Dropping it stops it.
+pub struct ObjectWatch {
+    objects: Arc<RwLock<Arc<Objects>>>,
+    state: watch::Receiver<WatchState>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl ObjectWatch {
+    /// Starts the watch.
+    #[expect(clippy::disallowed_methods, reason = "the task is owned by the handle and stops with it")]
+    pub(super) fn start(
+        client: kube::Client,
+        resource: &ApiResource,
+        key: WatchKey,
+        server: String,
+        listener: Listener,
+    ) -> Self {
+        let api: Api<DynamicObject> = match &key.namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, resource),
+            None => Api::all_with(client, resource),
+        };
+        let objects = Arc::new(RwLock::new(Arc::new(Objects::new())));
+        let (sender, state) = watch::channel(WatchState::Loading);
+        let cache = Cache { key, server, objects: objects.clone(), state: sender, listener };
+        let task = AbortOnDropHandle::new(tokio::spawn(cache.follow(api)));
+        Self { objects, state, _task: task }
+    }
+
+    /// The objects as they are now. Later changes do not show in the value.
+    pub(super) fn objects(&self) -> Arc<Objects> {
+        self.objects.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> WatchState {
+        self.state.borrow().clone()
+    }
+
+    /// Waits until it has left [`WatchState::Loading`].
+    pub(super) async fn settled(&self) -> WatchState {
+        let mut state = self.state.clone();
+        match state.wait_for(|state| *state != WatchState::Loading).await {
+            Ok(state) => state.clone(),
+            Err(_) => WatchState::Failing { connection: true, message: "the watch has stopped".to_owned() },
+        }
+    }
+}
+
+struct Cache {
+    key: WatchKey,
+    server: String,
+    objects: Arc<RwLock<Arc<Objects>>>,
+    state: watch::Sender<WatchState>,
+    listener: Listener,
+}
+
+impl Cache {
+    async fn follow(self, api: Api<DynamicObject>) {
+        let mut config = watcher::Config::default();
+        if let Some(selector) = &self.key.selector {
+            config = config.labels(selector);
+        }
+        let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+        let mut incoming = Objects::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(watcher::Event::Init) => incoming.clear(),
+                Ok(watcher::Event::InitApply(object)) => {
+                    if let Some((identity, manifest)) = self.read(object) {
+                        incoming.insert(identity, manifest);
+                    }
+                }
+                Ok(watcher::Event::InitDone) => {
+                    self.replace(std::mem::take(&mut incoming));
+                    self.enter(WatchState::Synced);
+                }
+                Ok(watcher::Event::Apply(object)) => {
+                    if let Some((identity, manifest)) = self.read(object) {
+                        self.set(identity, Some(manifest));
+                    }
+                    self.enter(WatchState::Synced);
+                }
+                Ok(watcher::Event::Delete(object)) => {
+                    let identity =
+                        (object.metadata.namespace.clone(), object.metadata.name.unwrap_or_default());
+                    self.set(identity, None);
+                }
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    fn read(&self, mut object: DynamicObject) -> Option<((Option<String>, String), Arc<Manifest>)> {
+        object.metadata.managed_fields = None;
+        let identity = (object.metadata.namespace.clone(), object.metadata.name.clone().unwrap_or_default());
+        let read = serde_json::to_value(&object).map_err(|error| error.to_string()).and_then(|mut value| {
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("apiVersion".to_owned(), self.key.gvk.api_version().into());
+                fields.insert("kind".to_owned(), self.key.gvk.kind.clone().into());
+            }
+            Manifest::parse(value).map_err(|error| error.to_string())
+        });
+        match read {
+            Ok(manifest) => Some((identity, Arc::new(manifest))),
+            Err(message) => {
+                (self.listener)(&self.key, Change::Malformed { name: identity.1, message });
+                None
+            }
+        }
+    }
+
+    fn set(&self, identity: (Option<String>, String), manifest: Option<Arc<Manifest>>) {
+        let changed = {
+            let mut guard = self.objects.write().unwrap_or_else(PoisonError::into_inner);
+            let unchanged = match (guard.get(&identity), &manifest) {
+                (Some(old), Some(new)) => old.resource_version() == new.resource_version(),
+                (None, None) => true,
+                _ => false,
+            };
+            if !unchanged {
+                let objects = Arc::make_mut(&mut guard);
+                match manifest {
+                    Some(manifest) => objects.insert(identity.clone(), manifest),
+                    None => objects.remove(&identity),
+                };
+            }
+            !unchanged
+        };
+        if changed {
+            self.tell(identity);
+        }
+    }
+
+    fn replace(&self, incoming: Objects) {
+        let old = {
+            let mut guard = self.objects.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *guard, Arc::new(incoming.clone()))
+        };
+        for identity in old.keys().filter(|identity| !incoming.contains_key(*identity)) {
+            self.tell(identity.clone());
+        }
+        for (identity, manifest) in incoming {
+            if old.get(&identity).and_then(|old| old.resource_version().map(ToOwned::to_owned))
+                != manifest.resource_version().map(ToOwned::to_owned)
+                || !old.contains_key(&identity)
+            {
+                self.tell(identity);
+            }
+        }
+    }
+
+    fn tell(&self, (namespace, name): (Option<String>, String)) {
+        (self.listener)(&self.key, Change::Object(ObjectKey { gvk: self.key.gvk.clone(), namespace, name }));
+    }
+
+    fn enter(&self, state: WatchState) {
+        if self
+            .state
+            .send_if_modified(|current| (*current != state).then(|| *current = state.clone()).is_some())
+        {
+            (self.listener)(&self.key, Change::State(state));
+        }
+    }
+
+    fn failed(&self, error: &watcher::Error) {
+        let error = match error {
+            watcher::Error::InitialListFailed(inner)
+            | watcher::Error::WatchStartFailed(inner)
+            | watcher::Error::WatchFailed(inner) => ApiError::from_kube(&self.server, inner),
+            // 410 Gone and the like: the watcher lists anew by itself.
+            watcher::Error::WatchError(_) => return,
+            watcher::Error::NoResourceVersion => ApiError::Malformed {
+                server: self.server.clone(),
+                message: format!("a list of {} has no resourceVersion", self.key.gvk.kind),
+            },
+        };
+        match error {
+            ApiError::NotFound { .. } => {
+                self.replace(Objects::new());
+                self.enter(WatchState::KindGone);
+            }
+            error => self.enter(WatchState::Failing {
+                connection: error.concerns_connection(),
+                message: error.to_string(),
+            }),
+        }
+    }
+}

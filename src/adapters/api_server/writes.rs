@@ -1,0 +1,152 @@
+//! Writes: each preconditioned, each named with the field manager, none repeated by itself.
+
+#![expect(clippy::disallowed_types, reason = "adapters hold the client")]
+
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, ValidationDirective};
+use kube::core::DynamicObject;
+use serde_json::Value;
+
+use super::{ApiError, Connection, FIELD_MANAGER};
+use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
+
+/// Whether a write is for real.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It is.
+    Real,
+    /// The server answers what would come of it.
+    DryRun,
+}
+
+/// The object as the server has it after a write.
+pub type Written = Manifest;
+
+impl Connection {
+    async fn api(
+        &self,
+        gvk: &GroupVersionKind,
+        namespace: Option<&str>,
+    ) -> Result<Api<DynamicObject>, ApiError> {
+        let Some(kind) = self.served(gvk).await? else {
+            return Err(ApiError::NotFound { message: format!("the server does not serve {gvk}") });
+        };
+        Ok(match namespace.filter(|_| kind.namespaced) {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &kind.resource),
+            None => Api::all_with(self.client.clone(), &kind.resource),
+        })
+    }
+
+    fn written(&self, gvk: &GroupVersionKind, object: &DynamicObject) -> Result<Written, ApiError> {
+        let malformed = |message: String| ApiError::Malformed { server: self.server.clone(), message };
+        let mut value = serde_json::to_value(object).map_err(|error| malformed(error.to_string()))?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("apiVersion".to_owned(), gvk.api_version().into());
+            fields.insert("kind".to_owned(), gvk.kind.clone().into());
+        }
+        Manifest::parse(value).map_err(|error| malformed(error.to_string()))
+    }
+
+    /// Reads one object past every cache.
+    pub async fn get(&self, key: &ObjectKey) -> Result<Option<Manifest>, ApiError> {
+        let api = self.api(&key.gvk, key.namespace.as_deref()).await?;
+        match self.within_limit(api.get_opt(&key.name)).await? {
+            Some(object) => Ok(Some(self.written(&key.gvk, &object)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Creates an object; unknown fields are refused.
+    pub async fn create(&self, manifest: &Manifest, mode: Mode) -> Result<Written, ApiError> {
+        let gvk = manifest.gvk();
+        let api = self.api(&gvk, manifest.namespace()).await?;
+        let malformed = |message: String| ApiError::Invalid { message };
+        let body = serde_json::to_vec(manifest).map_err(|error| malformed(error.to_string()))?;
+        let parameters =
+            PostParams { dry_run: mode == Mode::DryRun, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let mut request = kube::core::Request::new(api.resource_url())
+            .create(&parameters, body)
+            .map_err(|error| malformed(error.to_string()))?;
+        // The client's parameters for a create have no field validation.
+        let uri = format!("{}&fieldValidation=Strict", request.uri());
+        *request.uri_mut() =
+            uri.parse().map_err(|error: http::uri::InvalidUri| malformed(error.to_string()))?;
+        let created = self.within_limit(self.client.request::<DynamicObject>(request)).await?;
+        self.written(&gvk, &created)
+    }
+
+    /// Sends a merge patch; unknown fields are refused. The patch carries the `resourceVersion` that it is based on.
+    pub async fn merge(&self, key: &ObjectKey, patch: &Value, mode: Mode) -> Result<Written, ApiError> {
+        let api = self.api(&key.gvk, key.namespace.as_deref()).await?;
+        let parameters = PatchParams {
+            dry_run: mode == Mode::DryRun,
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            field_validation: Some(ValidationDirective::Strict),
+            ..PatchParams::default()
+        };
+        let patched = self.within_limit(api.patch(&key.name, &parameters, &Patch::Merge(patch))).await?;
+        self.written(&key.gvk, &patched)
+    }
+
+    /// Merges into the status subresource.
+    pub async fn merge_status(&self, key: &ObjectKey, status: &Value) -> Result<Written, ApiError> {
+        let api = self.api(&key.gvk, key.namespace.as_deref()).await?;
+        let patch = serde_json::json!({ "status": status });
+        let parameters =
+            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patched =
+            self.within_limit(api.patch_status(&key.name, &parameters, &Patch::Merge(&patch))).await?;
+        self.written(&key.gvk, &patched)
+    }
+
+    /// Replaces the whole status subresource of an object.
+    pub async fn replace_status(&self, manifest: &Manifest) -> Result<Written, ApiError> {
+        let gvk = manifest.gvk();
+        let api = self.api(&gvk, manifest.namespace()).await?;
+        let object: DynamicObject = serde_json::from_value(manifest.to_value())
+            .map_err(|error| ApiError::Invalid { message: error.to_string() })?;
+        let parameters =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let name = manifest.name().unwrap_or_default();
+        let replaced = self.within_limit(api.replace_status(name, &parameters, &object)).await?;
+        self.written(&gvk, &replaced)
+    }
+
+    /// Deletes an object, only if it still is the one with this uid. One that is gone already is a success.
+    pub async fn delete(&self, key: &ObjectKey, uid: Option<&str>) -> Result<(), ApiError> {
+        let api = self.api(&key.gvk, key.namespace.as_deref()).await?;
+        let parameters = DeleteParams {
+            preconditions: uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
+            ..DeleteParams::background()
+        };
+        match self.within_limit(api.delete(&key.name, &parameters)).await {
+            Ok(_) | Err(ApiError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All objects of a kind, read past every cache, page by page.
+    pub async fn list(
+        &self,
+        gvk: &GroupVersionKind,
+        namespace: Option<&str>,
+    ) -> Result<Vec<Manifest>, ApiError> {
+        let api = match self.api(gvk, namespace).await {
+            Ok(api) => api,
+            Err(ApiError::NotFound { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut objects = Vec::new();
+        let mut parameters = kube::api::ListParams::default().limit(500);
+        loop {
+            let page = self.within_limit(api.list(&parameters)).await?;
+            for object in &page.items {
+                objects.push(self.written(gvk, object)?);
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters.continue_token = Some(token),
+                None => return Ok(objects),
+            }
+        }
+    }
+}
