@@ -11,9 +11,9 @@ use secrecy::SecretString;
 
 use super::kinds::{Kinds, ServedKind};
 use super::kubeconfig::{self, KubeconfigError};
-use super::watch::{Listener, ObjectWatch, WatchKey, WatchState};
+use super::watch::{Depth, Listener, ObjectWatch, WatchKey, WatchState};
 use super::{ApiError, Snapshot};
-use crate::api::object::GroupVersionKind;
+use crate::api::object::{GroupVersionKind, Manifest};
 use crate::pipeline::render::lookup::{Answer, Reference};
 
 /// How long a connection may take to be made.
@@ -124,6 +124,7 @@ impl Connection {
                 gvk: reference.gvk.clone(),
                 namespace: reference.namespace.clone(),
                 selector: None,
+                depth: Depth::Whole,
             })
             .collect();
         let mut started = Vec::new();
@@ -153,10 +154,19 @@ impl Connection {
         let watches = self
             .watches()
             .iter()
-            .filter(|(key, _)| key.selector.is_none())
+            .filter(|(key, _)| key.selector.is_none() && key.depth == Depth::Whole)
             .map(|(key, watch)| (key.clone(), (watch.state(), watch.objects())))
             .collect();
         Snapshot { kinds: self.kinds.clone(), watches }
+    }
+
+    /// Objects of the watches that select by label.
+    pub fn selected(&self, gvk: &GroupVersionKind) -> Vec<Arc<Manifest>> {
+        self.watches()
+            .iter()
+            .filter(|(key, _)| key.selector.is_some() && key.gvk == *gvk)
+            .flat_map(|(_, watch)| watch.objects().values().cloned().collect::<Vec<_>>())
+            .collect()
     }
 
     /// The first watch that says that the connection is at fault.

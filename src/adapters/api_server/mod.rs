@@ -14,7 +14,7 @@ mod writes;
 pub use connection::{Connection, Ensured};
 pub use error::ApiError;
 pub use snapshot::Snapshot;
-pub use watch::{Change, Listener, ObjectWatch, WatchKey, WatchState};
+pub use watch::{Change, Depth, Listener, ObjectWatch, WatchKey, WatchState};
 pub use writes::{Mode, Written};
 
 /// The name under which Flotilla writes (`fieldManager`).

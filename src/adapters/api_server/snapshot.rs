@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::kinds::Kinds;
-use super::watch::{Objects, WatchKey, WatchState};
+use super::watch::{Depth, Objects, WatchKey, WatchState};
 use crate::api::object::{GroupVersionKind, Manifest};
 use crate::pipeline::render::lookup::{Answer, KindFacts, Lookup};
 
@@ -24,6 +24,7 @@ impl Snapshot {
             gvk: gvk.clone(),
             namespace: namespace.map(ToOwned::to_owned),
             selector: None,
+            depth: Depth::Whole,
         };
         self.watches.get(&key(namespace)).or_else(|| self.watches.get(&key(None)))
     }

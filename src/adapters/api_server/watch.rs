@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use futures::StreamExt;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use kube::Api;
-use kube::core::{ApiResource, DynamicObject};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::core::{ApiResource, DynamicObject, PartialObjectMeta};
+use kube::runtime::{WatchStreamExt, metadata_watcher, watcher};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,12 +26,28 @@ pub struct WatchKey {
     pub namespace: Option<String>,
     /// Only objects with these labels, in the text form of selectors.
     pub selector: Option<String>,
+    /// How much of each object is kept.
+    pub depth: Depth,
+}
+
+/// How much of each object a watch keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Depth {
+    /// All of it.
+    Whole,
+    /// Only `metadata`, for kinds whose objects are large.
+    Metadata,
 }
 
 impl WatchKey {
     /// All objects of a kind.
     pub fn all(api_version: &str, kind: &str) -> Self {
-        Self { gvk: GroupVersionKind::new(api_version, kind), namespace: None, selector: None }
+        Self {
+            gvk: GroupVersionKind::new(api_version, kind),
+            namespace: None,
+            selector: None,
+            depth: Depth::Whole,
+        }
     }
 }
 
@@ -135,7 +153,14 @@ impl Cache {
         if let Some(selector) = &self.key.selector {
             config = config.labels(selector);
         }
-        let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+        let events = match self.key.depth {
+            Depth::Whole => watcher(api, config).default_backoff().boxed(),
+            Depth::Metadata => metadata_watcher(api, config).map_ok(as_dynamic).default_backoff().boxed(),
+        };
+        self.drain(events).await;
+    }
+
+    async fn drain(self, mut events: BoxStream<'static, watcher::Result<watcher::Event<DynamicObject>>>) {
         let mut incoming = Objects::new();
         while let Some(event) = events.next().await {
             match event {
@@ -259,5 +284,20 @@ impl Cache {
                 message: error.to_string(),
             }),
         }
+    }
+}
+
+fn as_dynamic(event: watcher::Event<PartialObjectMeta<DynamicObject>>) -> watcher::Event<DynamicObject> {
+    let object = |partial: PartialObjectMeta<DynamicObject>| DynamicObject {
+        types: None,
+        metadata: partial.metadata,
+        data: Value::Null,
+    };
+    match event {
+        watcher::Event::Apply(partial) => watcher::Event::Apply(object(partial)),
+        watcher::Event::Delete(partial) => watcher::Event::Delete(object(partial)),
+        watcher::Event::InitApply(partial) => watcher::Event::InitApply(object(partial)),
+        watcher::Event::Init => watcher::Event::Init,
+        watcher::Event::InitDone => watcher::Event::InitDone,
     }
 }

@@ -1,1 +1,9 @@
+//! One managed cluster: its connection and the pushing of a plan to it.
+//!
+//! Takes plans; gives what came of every step. "Not connected" is an ordinary value. Must not touch: the hub, compliance.
 
+mod facts;
+mod push;
+
+pub use facts::facts;
+pub use push::{Pushed, prune, push};

@@ -1,1 +1,170 @@
+//! The hub: standing watches of its objects, and everything that is written there.
+//!
+//! Takes what the pipeline decided; gives snapshots and changes. Must not touch: managed clusters, decisions.
 
+pub mod credentials;
+mod decisions;
+mod events;
+mod replicas;
+mod statuses;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+pub use decisions::{MANAGED_BY, MANAGED_BY_LABEL, is_own, write_decisions};
+pub use events::{EventKind, HubEvent};
+pub use replicas::ReplicaWrite;
+
+use crate::adapters::api_server::kubeconfig::KubeconfigError;
+use crate::adapters::api_server::{ApiError, Connection, Depth, Listener, WatchKey, WatchState};
+use crate::api::object::{GroupVersionKind, Manifest};
+
+/// A hub that cannot be used.
+#[derive(Debug, Error)]
+pub enum HubError {
+    /// Its kubeconfig is at fault.
+    #[error(transparent)]
+    Kubeconfig(#[from] KubeconfigError),
+    /// A request failed.
+    #[error("failed to watch {kind} on the hub: {source}")]
+    Watch {
+        /// The kind.
+        kind: String,
+        /// The cause.
+        source: ApiError,
+    },
+    /// A watch does not start.
+    #[error("failed to watch {kind} on the hub: {message}")]
+    WatchState {
+        /// The kind.
+        kind: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The hub lacks a kind that Flotilla cannot do without.
+    #[error("the hub does not serve {kind}: install its CustomResourceDefinition (Open Cluster Management's, or kustomize/crds)")]
+    KindMissing {
+        /// The kind.
+        kind: String,
+    },
+}
+
+const CLUSTER_GROUP: &str = "cluster.open-cluster-management.io";
+const POLICY_GROUP: &str = "policy.open-cluster-management.io";
+
+/// A kind of the hub that decisions are made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HubKind {
+    /// `ManagedCluster`.
+    ManagedCluster,
+    /// `ManagedClusterSet`.
+    ManagedClusterSet,
+    /// `ManagedClusterSetBinding`.
+    ManagedClusterSetBinding,
+    /// `Placement`.
+    Placement,
+    /// `PlacementDecision`.
+    PlacementDecision,
+    /// `PlacementBinding`.
+    PlacementBinding,
+    /// `Policy`, root and replicated.
+    Policy,
+    /// `PolicySet`.
+    PolicySet,
+}
+
+impl HubKind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ManagedCluster,
+        Self::ManagedClusterSet,
+        Self::ManagedClusterSetBinding,
+        Self::Placement,
+        Self::PlacementDecision,
+        Self::PlacementBinding,
+        Self::Policy,
+        Self::PolicySet,
+    ];
+
+    /// Group, version and kind.
+    pub fn gvk(self) -> GroupVersionKind {
+        let (group, version, kind) = match self {
+            Self::ManagedCluster => (CLUSTER_GROUP, "v1", "ManagedCluster"),
+            Self::ManagedClusterSet => (CLUSTER_GROUP, "v1beta2", "ManagedClusterSet"),
+            Self::ManagedClusterSetBinding => (CLUSTER_GROUP, "v1beta2", "ManagedClusterSetBinding"),
+            Self::Placement => (CLUSTER_GROUP, "v1beta1", "Placement"),
+            Self::PlacementDecision => (CLUSTER_GROUP, "v1beta1", "PlacementDecision"),
+            Self::PlacementBinding => (POLICY_GROUP, "v1", "PlacementBinding"),
+            Self::Policy => (POLICY_GROUP, "v1", "Policy"),
+            Self::PolicySet => (POLICY_GROUP, "v1beta1", "PolicySet"),
+        };
+        GroupVersionKind { group: group.to_owned(), version: version.to_owned(), kind: kind.to_owned() }
+    }
+
+    /// Which kind an object is of, whatever its version.
+    pub fn of(gvk: &GroupVersionKind) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| {
+            let own = kind.gvk();
+            own.group == gvk.group && own.kind == gvk.kind
+        })
+    }
+}
+
+/// The hub.
+pub struct Hub {
+    connection: Connection,
+}
+
+impl Hub {
+    /// Connects. `path` is a kubeconfig; without one the surroundings decide (in-cluster first).
+    pub async fn connect(path: Option<&Path>, listener: Listener) -> Result<Self, HubError> {
+        Ok(Self { connection: Connection::from_file(path, listener).await? })
+    }
+
+    /// The connection, for look-ups of templates.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Starts the standing watches and waits for their first lists.
+    pub async fn watch(&self) -> Result<(), HubError> {
+        let mut started = Vec::new();
+        for kind in HubKind::ALL {
+            let gvk = kind.gvk();
+            let key = WatchKey { gvk: gvk.clone(), namespace: None, selector: None, depth: Depth::Whole };
+            match self.connection.watch(key).await {
+                Ok(Some(watch)) => started.push((gvk.kind, watch)),
+                Ok(None) => return Err(HubError::KindMissing { kind: format!("{gvk}") }),
+                Err(source) => return Err(HubError::Watch { kind: gvk.kind, source }),
+            }
+        }
+        for selector in credentials::SELECTORS {
+            let key = WatchKey {
+                gvk: GroupVersionKind::new("v1", "Secret"),
+                namespace: None,
+                selector: Some(selector.to_owned()),
+                depth: Depth::Whole,
+            };
+            match self.connection.watch(key).await {
+                Ok(Some(watch)) => started.push(("Secret".to_owned(), watch)),
+                Ok(None) => return Err(HubError::KindMissing { kind: "v1 Secret".to_owned() }),
+                Err(source) => return Err(HubError::Watch { kind: "Secret".to_owned(), source }),
+            }
+        }
+        for (kind, watch) in started {
+            match watch.settled().await {
+                WatchState::Synced | WatchState::Loading => {}
+                WatchState::KindGone => return Err(HubError::KindMissing { kind }),
+                WatchState::Failing { message, .. } => return Err(HubError::WatchState { kind, message }),
+            }
+        }
+        Ok(())
+    }
+
+    /// The Secrets that may hold a cluster's kubeconfig.
+    pub fn credential_secrets(&self) -> Vec<Arc<Manifest>> {
+        self.connection.selected(&GroupVersionKind::new("v1", "Secret"))
+    }
+}

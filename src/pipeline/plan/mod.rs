@@ -1,1 +1,177 @@
-//! TODO room doc
+//! What to create, change and delete on a cluster for one check, and what is held back and why.
+//!
+//! Takes a [`Check`](super::policy::checks::Check), its rendered object templates and a look-up snapshot of the cluster;
+//! gives steps as data, together with what would be reported if nothing were done. Must not touch: clients, clock.
+//! Source: `spec/ocm-semantics.md` sections 2.2, 2.3, 2.5, 2.8; decisions 6 and 7 of the design.
+
+pub mod check;
+pub mod inventory;
+mod namespaces;
+mod object;
+pub mod prune;
+pub mod target;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::compare::WrittenLists;
+use super::compliance::message::Finding;
+use super::render::lookup::Reference;
+use crate::api::object::{Manifest, ObjectKey};
+
+/// What to do about one object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Nothing: it is as it should be, or may only be reported.
+    Nothing,
+    /// Create it.
+    Create {
+        /// The object.
+        desired: Manifest,
+    },
+    /// Change it.
+    Update {
+        /// As it is.
+        existing: Arc<Manifest>,
+        /// As it should be.
+        merged: Manifest,
+        /// From the one to the other, with the resource version as precondition.
+        patch: Value,
+        /// Whether it still differs in `status`, which is never written.
+        status_mismatch: bool,
+    },
+    /// It differs, but may only be reported: ask the server whether the difference survives its defaulting.
+    Probe {
+        /// As it is.
+        existing: Arc<Manifest>,
+        /// As it should be.
+        merged: Manifest,
+        /// From the one to the other.
+        patch: Value,
+        /// Whether it still differs in `status`.
+        status_mismatch: bool,
+    },
+    /// Delete it.
+    Delete {
+        /// The object, with its uid.
+        existing: Arc<Manifest>,
+    },
+    /// Held back until something else happens.
+    Hold {
+        /// Why, and what happens next.
+        message: String,
+    },
+}
+
+impl Step {
+    /// Whether it would change the cluster.
+    pub fn changes(&self) -> bool {
+        match self {
+            Self::Create { .. } | Self::Update { .. } | Self::Delete { .. } => true,
+            Self::Nothing | Self::Probe { .. } | Self::Hold { .. } => false,
+        }
+    }
+}
+
+/// One object of one object template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectPlan {
+    /// Its identity; `None` for unnamed templates.
+    pub key: Option<ObjectKey>,
+    /// The desired object, for named templates that want one.
+    pub desired: Option<Manifest>,
+    /// What is reported before anything is done.
+    pub finding: Finding,
+    /// What to do.
+    pub step: Step,
+}
+
+/// One object template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectTemplatePlan {
+    /// Plural resource name for messages.
+    pub plural: String,
+    /// Its objects: one per namespace and name.
+    pub objects: Vec<ObjectPlan>,
+}
+
+/// An object that the check created earlier and no longer wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrunePlan {
+    /// Its entry in the inventory.
+    pub entry: inventory::Entry,
+    /// What becomes of it.
+    pub action: PruneAction,
+}
+
+/// What becomes of an object that is no longer wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PruneAction {
+    /// Delete it; the uid is the precondition.
+    Delete,
+    /// Leave it and keep it in the inventory, for this reason.
+    Hold(String),
+    /// It is gone, or another object took its name: forget it.
+    Forget,
+}
+
+/// One check on one cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckPlan {
+    /// Name of the check.
+    pub name: String,
+    /// Object templates in the order of the policy.
+    pub templates: Vec<ObjectTemplatePlan>,
+    /// Objects to prune.
+    pub prune: Vec<PrunePlan>,
+    /// What was changed on the way from the policy's text to the objects (deprecated fields).
+    pub notes: Vec<String>,
+}
+
+impl CheckPlan {
+    /// Whether any step would change the cluster.
+    pub fn changes(&self) -> bool {
+        self.templates.iter().flat_map(|template| &template.objects).any(|object| object.step.changes())
+            || self.prune.iter().any(|prune| prune.action == PruneAction::Delete)
+    }
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepResult {
+    /// There was nothing to do, or it was not tried.
+    NotTaken,
+    /// Created, as the server has it.
+    Created(Box<Manifest>),
+    /// Changed, as the server has it.
+    Updated(Box<Manifest>),
+    /// The difference vanished in the server's defaulting.
+    Unchanged(Box<Manifest>),
+    /// The difference survives the server's defaulting.
+    Differs,
+    /// Deleted, or being deleted.
+    Deleted,
+    /// The server refused.
+    Refused {
+        /// Its words.
+        message: String,
+        /// Whether an immutable field is the cause.
+        immutable: bool,
+        /// Whether an unknown field is the cause.
+        strict: bool,
+    },
+}
+
+/// A plan cannot be made before these references of the cluster are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// What must be watched.
+    pub references: BTreeSet<Reference>,
+}
+
+/// What was written into lists by the object's latest desired form.
+pub(crate) fn lists_of(desired: &Manifest) -> WrittenLists {
+    super::compare::written_lists(desired)
+}

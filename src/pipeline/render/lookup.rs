@@ -3,7 +3,8 @@
 //! A template that asks for what the snapshot does not hold yet gets [`Answer::NotYetKnown`]; the rendering reports every
 //! reference it asked for, so that the driver can watch it and render again.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::api::object::{GroupVersionKind, Manifest};
 
@@ -62,4 +63,50 @@ pub trait Lookup: Send + Sync {
 
     /// Whether objects of the kind live in namespaces; `None` when the kind is not (yet) known.
     fn is_namespaced(&self, gvk: &GroupVersionKind) -> Option<bool>;
+}
+
+/// A lookup that remembers what it was asked for, so that it can be watched.
+pub struct Recording {
+    inner: Arc<dyn Lookup>,
+    asked: Mutex<BTreeSet<Reference>>,
+}
+
+impl Recording {
+    /// Around another lookup.
+    pub fn new(inner: Arc<dyn Lookup>) -> Self {
+        Self { inner, asked: Mutex::default() }
+    }
+
+    /// Everything that was asked for so far.
+    pub fn asked(&self) -> BTreeSet<Reference> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, gvk: &GroupVersionKind, namespace: Option<&str>, name: Option<&str>) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(Reference {
+            gvk: gvk.clone(),
+            namespace: namespace.map(ToOwned::to_owned),
+            name: name.map(ToOwned::to_owned),
+        });
+    }
+}
+
+impl Lookup for Recording {
+    fn kind(&self, gvk: &GroupVersionKind) -> Answer<KindFacts> {
+        self.inner.kind(gvk)
+    }
+
+    fn get(&self, gvk: &GroupVersionKind, namespace: Option<&str>, name: &str) -> Answer<Arc<Manifest>> {
+        self.remember(gvk, namespace, Some(name));
+        self.inner.get(gvk, namespace, name)
+    }
+
+    fn list(&self, gvk: &GroupVersionKind, namespace: Option<&str>) -> Answer<Vec<Arc<Manifest>>> {
+        self.remember(gvk, namespace, None);
+        self.inner.list(gvk, namespace)
+    }
+
+    fn is_namespaced(&self, gvk: &GroupVersionKind) -> Option<bool> {
+        self.inner.is_namespaced(gvk)
+    }
 }

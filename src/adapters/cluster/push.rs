@@ -1,0 +1,115 @@
+//! Carries out the steps of a plan, one after the other, each preconditioned on what the plan saw.
+
+use crate::adapters::api_server::{ApiError, Connection, Mode};
+use crate::api::object::ObjectKey;
+use crate::pipeline::compare::same_after_dry_run;
+use crate::pipeline::plan::{CheckPlan, ObjectPlan, PruneAction, PrunePlan, Step, StepResult};
+
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub struct Pushed {
+    /// Per object template, per object.
+    pub results: Vec<Vec<StepResult>>,
+    /// Per pruned object: `None` where nothing had to be done, else whether it is gone or the server's words.
+    pub pruned: Vec<Option<Result<(), String>>>,
+    /// The connection failed on the way: what is left was not tried.
+    pub disconnected: Option<String>,
+    /// Something changed under the plan: plan again on fresh state.
+    pub stale: bool,
+}
+
+/// Pushes a check's plan. Objects are created in the order of the policy.
+pub async fn push(connection: &Connection, plan: &CheckPlan) -> Pushed {
+    let mut pushed = Pushed::default();
+    for template in &plan.templates {
+        let mut results = Vec::new();
+        for object in &template.objects {
+            results.push(take_step(connection, object, &mut pushed).await);
+        }
+        pushed.results.push(results);
+    }
+    for prune in &plan.prune {
+        let result = take_prune(connection, prune, &mut pushed).await;
+        pushed.pruned.push(result);
+    }
+    pushed
+}
+
+/// Deletes what a plan prunes.
+pub async fn prune(connection: &Connection, plans: &[PrunePlan]) -> Pushed {
+    let mut pushed = Pushed::default();
+    for plan in plans {
+        let result = take_prune(connection, plan, &mut pushed).await;
+        pushed.pruned.push(result);
+    }
+    pushed
+}
+
+async fn take_prune(connection: &Connection, plan: &PrunePlan, pushed: &mut Pushed) -> Option<Result<(), String>> {
+    match &plan.action {
+        PruneAction::Hold(_) | PruneAction::Forget => None,
+        PruneAction::Delete if pushed.disconnected.is_some() => Some(Err("the cluster is not connected".to_owned())),
+        PruneAction::Delete => {
+            let deleted = connection.delete(&plan.entry.key(), plan.entry.uid.as_deref()).await;
+            Some(deleted.map_err(|error| note(error, pushed)))
+        }
+    }
+}
+
+fn note(error: ApiError, pushed: &mut Pushed) -> String {
+    let text = error.to_string();
+    if error.concerns_connection() {
+        pushed.disconnected = Some(text.clone());
+    }
+    text
+}
+
+async fn take_step(connection: &Connection, object: &ObjectPlan, pushed: &mut Pushed) -> StepResult {
+    let Some(key) = &object.key else { return StepResult::NotTaken };
+    if !matches!(object.step, Step::Nothing | Step::Hold { .. }) && pushed.disconnected.is_some() {
+        return StepResult::NotTaken;
+    }
+    match &object.step {
+        Step::Nothing | Step::Hold { .. } => StepResult::NotTaken,
+        Step::Create { desired } => match connection.create(desired, Mode::Real).await {
+            Ok(created) => StepResult::Created(Box::new(created)),
+            Err(ApiError::AlreadyExists { .. } | ApiError::Conflict { .. }) => stale(pushed),
+            Err(error) => refused(error, pushed),
+        },
+        Step::Update { existing, patch, .. } => match connection.merge(key, patch, Mode::Real).await {
+            Ok(updated) if updated.resource_version() == existing.resource_version() => {
+                StepResult::Unchanged(Box::new(updated))
+            }
+            Ok(updated) => StepResult::Updated(Box::new(updated)),
+            Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => stale(pushed),
+            Err(error) => refused(error, pushed),
+        },
+        Step::Probe { existing, patch, .. } => match connection.merge(key, patch, Mode::DryRun).await {
+            Ok(answer) if same_after_dry_run(existing, &answer) => StepResult::Unchanged(Box::new(answer)),
+            Ok(_) => StepResult::Differs,
+            Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => stale(pushed),
+            Err(error) => refused(error, pushed),
+        },
+        Step::Delete { existing } => delete(connection, key, existing.uid(), pushed).await,
+    }
+}
+
+async fn delete(connection: &Connection, key: &ObjectKey, uid: Option<&str>, pushed: &mut Pushed) -> StepResult {
+    match connection.delete(key, uid).await {
+        Ok(()) => StepResult::Deleted,
+        Err(ApiError::Conflict { .. }) => stale(pushed),
+        Err(error) => refused(error, pushed),
+    }
+}
+
+fn stale(pushed: &mut Pushed) -> StepResult {
+    pushed.stale = true;
+    StepResult::NotTaken
+}
+
+fn refused(error: ApiError, pushed: &mut Pushed) -> StepResult {
+    let immutable = matches!(&error, ApiError::Invalid { message } if message.contains("immutable"));
+    let strict = matches!(&error, ApiError::Invalid { message } if message.contains("strict decoding error"));
+    let message = note(error, pushed);
+    StepResult::Refused { message, immutable, strict }
+}

@@ -1,0 +1,359 @@
+//! One policy on one cluster, from the hub's objects to a plan: the pure half of the flow, the same for `flotilla hub`,
+//! `flotilla plan` and `flotilla render`.
+//!
+//! Takes snapshots; gives a plan per check, or what must be watched first. Must not touch: clients, clock, files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::api::object::GroupVersionKind;
+use crate::api::ocm::cluster::ManagedCluster;
+use crate::api::ocm::names;
+use crate::api::ocm::policy::{ComplianceState, Dependency, Policy};
+use crate::pipeline::compliance::assess as message;
+use crate::pipeline::config::{self, Diagnostic, Severity};
+use crate::pipeline::placement::claims;
+use crate::pipeline::plan::CheckPlan;
+use crate::pipeline::plan::check::{Situation, plan};
+use crate::pipeline::plan::inventory::Inventory;
+use crate::pipeline::plan::target::ClusterFacts;
+use crate::pipeline::policy::checks::{self, Check};
+use crate::pipeline::policy::dependencies::{self, Dependencies};
+use crate::pipeline::policy::replicate::{ReplicatedTemplate, replicated_policy};
+use crate::pipeline::render::lookup::{Answer, Lookup, Recording, Reference};
+use crate::pipeline::render::{
+    Asked, ClusterContext, HubContext, HubRendered, ProtectedValues, RenderError, Renderer,
+};
+
+/// What one evaluation looks at. Everything in it is a value or a snapshot.
+pub struct Subject<'a> {
+    /// The root policy.
+    pub policy: &'a Policy,
+    /// The managed cluster.
+    pub cluster: &'a ManagedCluster,
+    /// What is known of the cluster beside its objects.
+    pub facts: &'a ClusterFacts,
+    /// Whether a binding makes the policy enforce.
+    pub enforced_by_binding: bool,
+    /// The hub's objects.
+    pub hub: Arc<dyn Lookup>,
+    /// The cluster's objects.
+    pub observed: Arc<dyn Lookup>,
+    /// What was written on the cluster before.
+    pub inventory: &'a Inventory,
+    /// Compliance of a dependency on this cluster, by kind and name.
+    pub compliance: &'a dyn Fn(&str, &str) -> Option<ComplianceState>,
+    /// The policies of a PolicySet, by namespace and name.
+    pub policies_of_set: &'a dyn Fn(&str, &str) -> Option<Vec<String>>,
+}
+
+/// What an evaluation comes to.
+pub enum Evaluation {
+    /// These must be watched first.
+    Waiting {
+        /// On the hub.
+        hub: BTreeSet<Reference>,
+        /// On the cluster.
+        cluster: BTreeSet<Reference>,
+    },
+    /// A plan.
+    Ready(Box<Evaluated>),
+}
+
+/// A policy evaluated for a cluster.
+pub struct Evaluated {
+    /// The replicated policy, without status and inventory.
+    pub replicated: Value,
+    /// One entry per policy template, in order.
+    pub checks: Vec<EvaluatedCheck>,
+    /// What was asked of the hub: a change makes the evaluation stale.
+    pub hub_references: BTreeSet<Reference>,
+    /// What was asked of the cluster.
+    pub cluster_references: BTreeSet<Reference>,
+}
+
+/// One check.
+pub struct EvaluatedCheck {
+    /// Its name.
+    pub name: String,
+    /// What comes of it.
+    pub state: CheckState,
+}
+
+/// What comes of a check.
+pub enum CheckState {
+    /// It cannot be planned; the text is its compliance message. Nothing is changed and nothing pruned.
+    Reported(String),
+    /// A plan.
+    Planned {
+        /// The check.
+        check: Box<Check>,
+        /// Its plan.
+        plan: CheckPlan,
+    },
+}
+
+/// Evaluates a policy for a cluster.
+pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
+    let hub_phase = resolve_hub_templates(subject, renderer);
+    if !hub_phase.asked.not_yet_known.is_empty() {
+        return Evaluation::Waiting { hub: hub_phase.asked.not_yet_known, cluster: BTreeSet::new() };
+    }
+    let dependencies = canonical_dependencies(subject);
+    let obstacle = configuration_fault(subject, &hub_phase.asked);
+
+    let observed = Arc::new(Recording::new(subject.observed.clone()));
+    let claims = claims::claims(subject.cluster);
+    let mut missing = BTreeSet::new();
+    let mut checks = Vec::new();
+    for (index, template) in hub_phase.templates.iter().enumerate() {
+        let name = template.name.clone();
+        let state = match &obstacle {
+            Some(fault) => CheckState::Reported(message::violation(fault)),
+            None => match evaluate_check(subject, renderer, index, template, &dependencies, &claims, &observed) {
+                Ok(state) => state,
+                Err(references) => {
+                    missing.extend(references);
+                    continue;
+                }
+            },
+        };
+        checks.push(EvaluatedCheck { name, state });
+    }
+    if !missing.is_empty() {
+        return Evaluation::Waiting { hub: BTreeSet::new(), cluster: missing };
+    }
+    let templates = hub_phase.templates.into_iter().map(HubTemplate::into_replicated).collect();
+    let replicated = replicated_policy(
+        subject.policy,
+        &subject.cluster.metadata.name,
+        templates,
+        &dependencies.of_policy,
+        &dependencies.of_templates,
+        subject.enforced_by_binding,
+    );
+    Evaluation::Ready(Box::new(Evaluated {
+        replicated,
+        checks,
+        hub_references: hub_phase.asked.references,
+        cluster_references: observed.asked(),
+    }))
+}
+
+struct HubTemplate {
+    name: String,
+    source: Value,
+    result: Result<HubRendered, RenderError>,
+    not_found: BTreeSet<Reference>,
+}
+
+impl HubTemplate {
+    fn into_replicated(self) -> ReplicatedTemplate {
+        match self.result {
+            Ok(rendered) => ReplicatedTemplate::Resolved(rendered.definition),
+            Err(error) => ReplicatedTemplate::Failed { definition: self.source, error: error.to_string() },
+        }
+    }
+}
+
+struct HubPhase {
+    templates: Vec<HubTemplate>,
+    asked: Asked,
+}
+
+fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase {
+    let metadata = &subject.policy.metadata;
+    let context = HubContext {
+        cluster: subject.cluster.metadata.name.clone(),
+        labels: subject.cluster.metadata.labels.clone(),
+        policy_metadata: serde_json::json!({
+            "annotations": metadata.annotations,
+            "labels": metadata.labels,
+            "name": metadata.name,
+            "namespace": metadata.namespace,
+        }),
+        policy_namespace: metadata.namespace.clone(),
+    };
+    let disabled = metadata.annotations.get(names::DISABLE_TEMPLATES_ANNOTATION).is_some_and(|text| text == "true");
+    let mut all = Asked::default();
+    let templates = subject
+        .policy
+        .spec
+        .policy_templates
+        .iter()
+        .enumerate()
+        .map(|(index, template)| {
+            let source = template.object_definition.clone();
+            let name = checks::template_name(&source).map_or_else(|| format!("template-{index}"), ToOwned::to_owned);
+            let (result, asked) = if disabled {
+                let rendered = HubRendered { definition: source.clone(), protected: ProtectedValues::default() };
+                (Ok(rendered), Asked::default())
+            } else {
+                renderer.hub_phase(&source, &context, subject.hub.clone())
+            };
+            all.references.extend(asked.references);
+            all.not_yet_known.extend(asked.not_yet_known);
+            all.not_found.extend(asked.not_found.iter().cloned());
+            HubTemplate { name, source, result, not_found: asked.not_found }
+        })
+        .collect();
+    HubPhase { templates, asked: all }
+}
+
+struct CanonicalDependencies {
+    of_policy: Vec<Dependency>,
+    of_templates: Vec<Vec<Dependency>>,
+}
+
+fn canonical_dependencies(subject: &Subject<'_>) -> CanonicalDependencies {
+    let namespace = &subject.policy.metadata.namespace;
+    let canonical = |list: &[Dependency]| dependencies::canonical(list, namespace, |ns, name| (subject.policies_of_set)(ns, name));
+    CanonicalDependencies {
+        of_policy: canonical(&subject.policy.spec.dependencies),
+        of_templates: subject
+            .policy
+            .spec
+            .policy_templates
+            .iter()
+            .map(|template| canonical(&template.extra_dependencies))
+            .collect(),
+    }
+}
+
+/// The configuration gate: a policy that reads `hdr-app-configmap` is not rendered from a missing or broken one.
+fn configuration_fault(subject: &Subject<'_>, asked: &Asked) -> Option<String> {
+    let namespace = &subject.policy.metadata.namespace;
+    let reference = Reference {
+        gvk: GroupVersionKind::new("v1", "ConfigMap"),
+        namespace: Some(namespace.clone()),
+        name: Some(config::CONFIG_MAP_NAME.to_owned()),
+    };
+    if !asked.references.contains(&reference) {
+        return None;
+    }
+    let found = subject.hub.get(&reference.gvk, Some(namespace), config::CONFIG_MAP_NAME);
+    match found {
+        Answer::Found(config_map) => {
+            let data = config_map_data(config_map.at(&["data"]));
+            let errors: Vec<String> = configuration_diagnostics(subject.policy, &data)
+                .into_iter()
+                .filter(|diagnostic| diagnostic.severity == Severity::Error)
+                .map(|diagnostic| diagnostic.to_string())
+                .collect();
+            (!errors.is_empty()).then(|| {
+                format!(
+                    "ConfigMap {namespace}/{} cannot be used, nothing is changed on cluster {}: {}",
+                    config::CONFIG_MAP_NAME,
+                    subject.cluster.metadata.name,
+                    errors.join("; ")
+                )
+            })
+        }
+        Answer::NotFound | Answer::KindNotInstalled => Some(format!(
+            "ConfigMap \"{}\" not found in namespace \"{namespace}\" on the hub: apply it there (see configmaps/); \
+             nothing is changed on cluster {}",
+            config::CONFIG_MAP_NAME,
+            subject.cluster.metadata.name
+        )),
+        Answer::Denied(reason) => Some(format!(
+            "ConfigMap {namespace}/{} on the hub cannot be read: {reason}",
+            config::CONFIG_MAP_NAME
+        )),
+        Answer::NotYetKnown => None,
+    }
+}
+
+fn config_map_data(data: Option<&Value>) -> BTreeMap<String, String> {
+    data.and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+/// All findings of the ConfigMap's keys that a policy uses, warnings included.
+pub fn configuration_diagnostics(policy: &Policy, data: &BTreeMap<String, String>) -> Vec<Diagnostic> {
+    let texts: Vec<String> =
+        policy.spec.policy_templates.iter().map(|template| template.object_definition.to_string()).collect();
+    config::validate(data, &config::used_keys(texts.iter().map(String::as_str)))
+}
+
+/// One policy template after the hub phase. `Err` names what must be watched on the cluster first.
+fn evaluate_check(
+    subject: &Subject<'_>,
+    renderer: &Renderer,
+    index: usize,
+    template: &HubTemplate,
+    dependencies: &CanonicalDependencies,
+    claims: &BTreeMap<String, String>,
+    observed: &Arc<Recording>,
+) -> Result<CheckState, BTreeSet<Reference>> {
+    if let Some(duplicate) = checks::duplicate_name(subject.policy, index) {
+        return Ok(CheckState::Reported(message::template_error(&duplicate.to_string())));
+    }
+    let rendered = match &template.result {
+        Ok(rendered) => rendered,
+        Err(error) => return Ok(CheckState::Reported(message::template_error(&error.to_string()))),
+    };
+    let parent = checks::parent_remediation(subject.policy, subject.enforced_by_binding);
+    let check = match checks::read(index, &rendered.definition, parent) {
+        Ok(check) => check,
+        Err(error) => return Ok(CheckState::Reported(message::template_error(&error.to_string()))),
+    };
+    let extra = dependencies.of_templates.get(index).map(Vec::as_slice).unwrap_or_default();
+    match dependencies::check(dependencies.of_policy.iter().chain(extra), subject.compliance) {
+        Dependencies::Satisfied => {}
+        Dependencies::Pending(text) => {
+            let ignore = subject.policy.spec.policy_templates.get(index).is_some_and(|source| source.ignore_pending);
+            return Ok(CheckState::Reported(message::pending(&text, ignore)));
+        }
+        Dependencies::Conflicting(text) => return Ok(CheckState::Reported(message::template_error(&text))),
+    }
+    let context = ClusterContext { claims: claims.clone(), protected: rendered.protected.clone() };
+    let (resolved, asked) = renderer.cluster_phase(&check.definition, &context, observed.clone());
+    if !asked.not_yet_known.is_empty() {
+        return Err(asked.not_yet_known);
+    }
+    let resolved = match resolved {
+        Ok(resolved) => resolved,
+        Err(error) => return Ok(CheckState::Reported(message::violation(&error.to_string()))),
+    };
+    let doubtful = resolved.object_templates.is_empty() && !template.not_found.is_empty();
+    if doubtful {
+        return Ok(CheckState::Reported(message::violation(&emptied_by(&template.not_found, subject))));
+    }
+    let situation = Situation {
+        observed: observed.as_ref(),
+        cluster: subject.facts,
+        inventory: subject.inventory,
+        allow_destructive: allows_destructive(subject.policy),
+        may_prune: true,
+    };
+    match plan(&check, &resolved.object_templates, &situation) {
+        Ok(plan) => Ok(CheckState::Planned { check: Box::new(check), plan }),
+        Err(waiting) => Err(waiting.references),
+    }
+}
+
+/// A template that comes out empty because an object of the hub is gone: never a reason to prune (decision 7).
+fn emptied_by(not_found: &BTreeSet<Reference>, subject: &Subject<'_>) -> String {
+    let names: Vec<String> = not_found
+        .iter()
+        .map(|reference| {
+            let namespace = reference.namespace.as_deref().unwrap_or_default();
+            format!("{} {namespace}/{}", reference.gvk.kind, reference.name.as_deref().unwrap_or_default())
+        })
+        .collect();
+    format!(
+        "the policy came out empty because the hub has no {}; nothing is changed on cluster {}",
+        names.join(", "),
+        subject.cluster.metadata.name
+    )
+}
+
+/// Whether the policy opts in to deletions that may lose data.
+pub fn allows_destructive(policy: &Policy) -> bool {
+    policy.metadata.annotations.get(names::ALLOW_DESTRUCTIVE_ANNOTATION).is_some_and(|text| text == "true")
+}

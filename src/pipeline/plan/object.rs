@@ -1,0 +1,215 @@
+//! One desired object against the cluster: what is found, and the step that follows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::target::{ClusterFacts, DesiredTemplate};
+use super::{ObjectPlan, Step};
+use crate::api::object::{Manifest, ObjectKey};
+use crate::api::ocm::configuration_policy::{ComplianceType, MetadataComplianceType};
+use crate::pipeline::compare::{self, Comparison, Rules, WrittenLists};
+use crate::pipeline::compliance::message::{Finding, Reason};
+use crate::pipeline::policy::checks::Remediation;
+use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
+use crate::protection::guard::{self, DeletionVerdict};
+use crate::protection::restore_gate::{self, Gate};
+
+/// What planning one object needs to know.
+pub(super) struct Context<'a> {
+    pub(super) remediation: Remediation,
+    pub(super) observed: &'a dyn Lookup,
+    pub(super) cluster: &'a ClusterFacts,
+    pub(super) allow_destructive: bool,
+}
+
+/// A named object. `Err` names what must be watched first.
+pub(super) fn named(
+    desired: &DesiredTemplate,
+    object: &Manifest,
+    key: &ObjectKey,
+    written: &WrittenLists,
+    context: &Context<'_>,
+) -> Result<ObjectPlan, BTreeSet<Reference>> {
+    let existing = match context.observed.get(&key.gvk, key.namespace.as_deref(), &key.name) {
+        Answer::Found(existing) => Some(existing),
+        Answer::NotFound => None,
+        Answer::NotYetKnown => return Err(BTreeSet::from([reference(key)])),
+        Answer::KindNotInstalled => return Ok(kind_missing(key)),
+        Answer::Denied(message) => return Ok(denied(key, &message)),
+    };
+    match (desired.template.compliance_type, existing) {
+        (ComplianceType::MustNotHave, None) => Ok(plan(key, None, true, Reason::NotFoundAsExpected, Step::Nothing)),
+        (ComplianceType::MustNotHave, Some(existing)) => Ok(unwanted(key, existing, context)),
+        (ComplianceType::MustHave | ComplianceType::MustOnlyHave, None) => missing(object, key, context),
+        (ComplianceType::MustHave | ComplianceType::MustOnlyHave, Some(existing)) => {
+            Ok(present(desired, object, key, existing, written, context))
+        }
+    }
+}
+
+fn unwanted(key: &ObjectKey, existing: Arc<Manifest>, context: &Context<'_>) -> ObjectPlan {
+    let step = match context.remediation {
+        Remediation::Inform => Step::Nothing,
+        Remediation::Enforce => match guard::deletion(key, context.allow_destructive) {
+            DeletionVerdict::Allowed => Step::Delete { existing },
+            DeletionVerdict::Held { why } => Step::Hold { message: format!("{key} is not deleted: {why}") },
+        },
+    };
+    plan(key, None, false, Reason::FoundButShouldNotExist, step)
+}
+
+fn missing(object: &Manifest, key: &ObjectKey, context: &Context<'_>) -> Result<ObjectPlan, BTreeSet<Reference>> {
+    let step = match context.remediation {
+        Remediation::Inform => Step::Nothing,
+        Remediation::Enforce => match gate(object, context)? {
+            Gate::Open => Step::Create { desired: object.clone() },
+            Gate::Held { message, .. } => Step::Hold { message },
+        },
+    };
+    Ok(plan(key, Some(object), false, Reason::NotFoundButShouldExist, step))
+}
+
+/// Row A56: a Restore waits for its Backup.
+fn gate(object: &Manifest, context: &Context<'_>) -> Result<Gate, BTreeSet<Reference>> {
+    let Some(backup) = restore_gate::backup_key(object) else { return Ok(Gate::Open) };
+    let found = match context.observed.get(&backup.gvk, backup.namespace.as_deref(), &backup.name) {
+        Answer::Found(found) => Some(found),
+        Answer::NotYetKnown => return Err(BTreeSet::from([reference(&backup)])),
+        Answer::NotFound | Answer::KindNotInstalled | Answer::Denied(_) => None,
+    };
+    Ok(restore_gate::restore_gate(object, found.as_deref(), false, &context.cluster.name))
+}
+
+fn present(
+    desired: &DesiredTemplate,
+    object: &Manifest,
+    key: &ObjectKey,
+    existing: Arc<Manifest>,
+    written: &WrittenLists,
+    context: &Context<'_>,
+) -> ObjectPlan {
+    let difference = match compare::compare(object, &existing, &rules(desired), written) {
+        Comparison::Same => return plan(key, Some(object), true, Reason::FoundAsExpected, Step::Nothing),
+        Comparison::Invalid(problem) => {
+            let mut invalid = plan(key, Some(object), false, Reason::FoundButDoesNotMatch, Step::Nothing);
+            invalid.finding = other(Some(key), problem.to_string());
+            return invalid;
+        }
+        Comparison::Different(difference) => difference,
+    };
+    let patch = compare::merge_patch(&existing, &difference.merged).filter(|_| difference.spec_mismatch);
+    let step = match (patch, context.remediation) {
+        (None, _) => Step::Nothing,
+        (Some(patch), Remediation::Inform) => {
+            Step::Probe { existing, merged: difference.merged, patch, status_mismatch: difference.status_mismatch }
+        }
+        (Some(patch), Remediation::Enforce) => {
+            Step::Update { existing, merged: difference.merged, patch, status_mismatch: difference.status_mismatch }
+        }
+    };
+    plan(key, Some(object), false, Reason::FoundButDoesNotMatch, step)
+}
+
+/// Objects of a template without a name. Always reported only.
+pub(super) fn unnamed(
+    desired: &DesiredTemplate,
+    namespace: Option<&str>,
+    context: &Context<'_>,
+) -> Result<ObjectPlan, BTreeSet<Reference>> {
+    let gvk = desired.object.gvk();
+    let listed = match context.observed.list(&gvk, namespace) {
+        Answer::Found(listed) => listed,
+        Answer::NotFound => Vec::new(),
+        Answer::NotYetKnown => {
+            let namespace = namespace.map(ToOwned::to_owned);
+            return Err(BTreeSet::from([Reference { gvk, namespace, name: None }]));
+        }
+        Answer::KindNotInstalled => return Ok(without_key(other(None, kind_missing_text(&gvk)))),
+        Answer::Denied(message) => return Ok(without_key(other(None, message))),
+    };
+    let rules = rules(desired);
+    let mut names: Vec<String> = listed
+        .iter()
+        .filter(|existing| compare::matches(&desired.object, existing, &rules))
+        .filter_map(|existing| existing.name().map(ToOwned::to_owned))
+        .collect();
+    names.sort();
+    let (compliant, reason) = match (desired.template.compliance_type, names.is_empty(), listed.is_empty()) {
+        (ComplianceType::MustNotHave, true, _) => (true, Reason::NotFoundAsExpected),
+        (ComplianceType::MustNotHave, false, _) => (false, Reason::FoundButShouldNotExist),
+        (_, false, _) => (true, Reason::FoundAsExpected),
+        (_, true, true) => (false, Reason::NotFoundButShouldExist),
+        (_, true, false) => (false, Reason::FoundButDoesNotMatch),
+    };
+    Ok(without_key(Finding { namespace: namespace.map(ToOwned::to_owned), names, compliant, reason, message: None }))
+}
+
+fn rules(desired: &DesiredTemplate) -> Rules {
+    Rules {
+        compliance: desired.template.compliance_type,
+        metadata: desired.template.metadata_compliance_type.or(match desired.template.compliance_type {
+            ComplianceType::MustOnlyHave => Some(MetadataComplianceType::MustOnlyHave),
+            ComplianceType::MustHave | ComplianceType::MustNotHave => None,
+        }),
+    }
+}
+
+fn reference(key: &ObjectKey) -> Reference {
+    Reference { gvk: key.gvk.clone(), namespace: key.namespace.clone(), name: Some(key.name.clone()) }
+}
+
+fn plan(key: &ObjectKey, desired: Option<&Manifest>, compliant: bool, reason: Reason, step: Step) -> ObjectPlan {
+    ObjectPlan {
+        key: Some(key.clone()),
+        desired: desired.cloned(),
+        finding: Finding {
+            namespace: key.namespace.clone(),
+            names: vec![key.name.clone()],
+            compliant,
+            reason,
+            message: None,
+        },
+        step,
+    }
+}
+
+fn without_key(finding: Finding) -> ObjectPlan {
+    ObjectPlan { key: None, desired: None, finding, step: Step::Nothing }
+}
+
+/// A finding with a message of its own.
+pub(super) fn other(key: Option<&ObjectKey>, message: String) -> Finding {
+    Finding {
+        namespace: key.and_then(|key| key.namespace.clone()),
+        names: key.map(|key| key.name.clone()).into_iter().collect(),
+        compliant: false,
+        reason: Reason::Other { condition: "K8s error".to_owned() },
+        message: Some(message),
+    }
+}
+
+fn kind_missing_text(gvk: &crate::api::object::GroupVersionKind) -> String {
+    format!(
+        "couldn't find mapping resource with kind {} in API version {}, please check if you have CRD deployed",
+        gvk.kind,
+        gvk.api_version()
+    )
+}
+
+fn kind_missing(key: &ObjectKey) -> ObjectPlan {
+    ObjectPlan {
+        key: Some(key.clone()),
+        desired: None,
+        finding: other(Some(key), kind_missing_text(&key.gvk)),
+        step: Step::Nothing,
+    }
+}
+
+fn denied(key: &ObjectKey, message: &str) -> ObjectPlan {
+    ObjectPlan {
+        key: Some(key.clone()),
+        desired: None,
+        finding: other(Some(key), format!("{key} cannot be read: {message}")),
+        step: Step::Nothing,
+    }
+}

@@ -1,0 +1,90 @@
+//! Objects that a check wrote earlier and no longer wants, and those of a policy that leaves a cluster.
+
+use std::collections::BTreeSet;
+
+use super::check::Situation;
+use super::inventory::{Entry, Inventory};
+use super::{PruneAction, PrunePlan, Waiting};
+use crate::api::object::ObjectKey;
+use crate::api::ocm::configuration_policy::PruneObjectBehavior;
+use crate::pipeline::policy::checks::{Check, Remediation};
+use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
+use crate::protection::guard::{self, DeletionVerdict};
+
+/// What becomes of the check's inventory entries that are not wanted any more.
+pub(super) fn leftovers(
+    check: &Check,
+    wanted: &BTreeSet<&ObjectKey>,
+    may_prune: bool,
+    situation: &Situation<'_>,
+) -> Result<Vec<PrunePlan>, Waiting> {
+    let Some(before) = situation.inventory.checks.get(&check.name) else { return Ok(Vec::new()) };
+    let mut plans = Vec::new();
+    let mut waiting = Waiting::default();
+    for entry in before.objects.iter().filter(|entry| !wanted.contains(&entry.key())) {
+        let action = if !may_prune {
+            PruneAction::Hold("the policy could not be rendered with certainty".to_owned())
+        } else if check.remediation == Remediation::Inform {
+            PruneAction::Forget
+        } else {
+            match action(entry, check.prune, situation.allow_destructive, situation.observed) {
+                Ok(action) => action,
+                Err(reference) => {
+                    waiting.references.insert(reference);
+                    continue;
+                }
+            }
+        };
+        plans.push(PrunePlan { entry: entry.clone(), action });
+    }
+    if waiting.references.is_empty() { Ok(plans) } else { Err(waiting) }
+}
+
+/// What becomes of everything that a policy wrote on a cluster which a person took it away from.
+pub fn deselected(
+    inventory: &Inventory,
+    allow_destructive: bool,
+    observed: &dyn Lookup,
+) -> Result<Vec<PrunePlan>, Waiting> {
+    let mut plans = Vec::new();
+    let mut waiting = Waiting::default();
+    for (_, check, entry) in inventory.entries() {
+        match action(entry, check.prune, allow_destructive, observed) {
+            Ok(action) => plans.push(PrunePlan { entry: entry.clone(), action }),
+            Err(reference) => {
+                waiting.references.insert(reference);
+            }
+        }
+    }
+    if waiting.references.is_empty() { Ok(plans) } else { Err(waiting) }
+}
+
+fn action(
+    entry: &Entry,
+    behaviour: PruneObjectBehavior,
+    allow_destructive: bool,
+    observed: &dyn Lookup,
+) -> Result<PruneAction, Reference> {
+    let key = entry.key();
+    let existing = match observed.get(&key.gvk, key.namespace.as_deref(), &key.name) {
+        Answer::Found(existing) => existing,
+        Answer::NotFound | Answer::KindNotInstalled => return Ok(PruneAction::Forget),
+        Answer::Denied(message) => return Ok(PruneAction::Hold(message)),
+        Answer::NotYetKnown => {
+            return Err(Reference { gvk: key.gvk, namespace: key.namespace, name: Some(key.name) });
+        }
+    };
+    let same_object = entry.uid.as_deref().is_none_or(|uid| existing.uid() == Some(uid));
+    let due = match behaviour {
+        PruneObjectBehavior::None => false,
+        PruneObjectBehavior::DeleteIfCreated => entry.created && same_object,
+        PruneObjectBehavior::DeleteAll => true,
+    };
+    if !due || existing.is_deleting() {
+        return Ok(PruneAction::Forget);
+    }
+    Ok(match guard::deletion(&key, allow_destructive) {
+        DeletionVerdict::Allowed => PruneAction::Delete,
+        DeletionVerdict::Held { why } => PruneAction::Hold(why),
+    })
+}

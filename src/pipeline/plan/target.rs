@@ -1,0 +1,92 @@
+//! A resolved object template as a desired object, with Velero's own rules applied to it.
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::api::object::{Manifest, ManifestError};
+use crate::api::ocm::configuration_policy::{ComplianceType, ObjectTemplate};
+use crate::protection::names::NameTooLong;
+use crate::protection::{names, translate};
+
+/// An object template that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// It has no type.
+    #[error("The kind and apiVersion fields are required on the object template at index {index} in policy {policy}")]
+    NoType {
+        /// Position in the policy.
+        index: usize,
+        /// Name of the check.
+        policy: String,
+    },
+    /// It is not an object template.
+    #[error("failed to read the object template at index {index} in policy {policy}: {message}")]
+    Malformed {
+        /// Position in the policy.
+        index: usize,
+        /// Name of the check.
+        policy: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The names that Velero derives would be too long.
+    #[error(transparent)]
+    NameTooLong(#[from] NameTooLong),
+}
+
+/// What is known of the cluster beside its objects.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterFacts {
+    /// Its name.
+    pub name: String,
+    /// Which fields its Velero and OADP know.
+    pub target: translate::Target,
+}
+
+/// One object template, ready to be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredTemplate {
+    /// The template's own fields.
+    pub template: ObjectTemplate,
+    /// The object, deprecated fields translated.
+    pub object: Manifest,
+    /// What was translated.
+    pub notes: Vec<String>,
+}
+
+/// Reads one resolved entry of `object-templates` of the check `policy`.
+pub fn read(index: usize, policy: &str, entry: &Value, cluster: &ClusterFacts) -> Result<DesiredTemplate, TargetError> {
+    let malformed = |message: String| TargetError::Malformed { index, policy: policy.to_owned(), message };
+    let template: ObjectTemplate =
+        serde_json::from_value(entry.clone()).map_err(|error| malformed(error.to_string()))?;
+    let object = Manifest::parse(trimmed(template.object_definition.clone())).map_err(|error| match error {
+        ManifestError::MissingType { .. } => TargetError::NoType { index, policy: policy.to_owned() },
+        other @ (ManifestError::NotAMapping { .. } | ManifestError::Metadata { .. }) => malformed(other.to_string()),
+    })?;
+    if template.compliance_type == ComplianceType::MustNotHave {
+        return Ok(DesiredTemplate { template, object, notes: Vec::new() });
+    }
+    if object.gvk().same_kind("velero.io", "Schedule") && object.name().is_some() {
+        names::check_schedule_name(&object, &cluster.name, None)?;
+    }
+    let (object, translations) = translate::modernise(object, &cluster.target);
+    let notes = translations.iter().map(ToString::to_string).collect();
+    Ok(DesiredTemplate { template, object, notes })
+}
+
+/// Names and kinds may carry line breaks of multi-line templates.
+fn trimmed(mut definition: Value) -> Value {
+    let trim = |value: Option<&mut Value>| {
+        if let Some(Value::String(text)) = value {
+            if text.trim().len() != text.len() {
+                *text = text.trim().to_owned();
+            }
+        }
+    };
+    trim(definition.get_mut("kind"));
+    if let Some(metadata) = definition.get_mut("metadata") {
+        trim(metadata.get_mut("name"));
+        trim(metadata.get_mut("namespace"));
+    }
+    definition
+}
