@@ -1,5 +1,5 @@
 //! From what was found of a template's objects to one condition: takes findings, gives compliance, reason and message;
-//! and the message of a ConfigurationPolicy from the verdicts of its templates.
+//! and the message of a `ConfigurationPolicy` from the verdicts of its templates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -197,7 +197,7 @@ fn bracketed(names: &BTreeSet<&str>) -> String {
     format!(" [{}]", names.iter().copied().collect::<Vec<_>>().join(", "))
 }
 
-/// The message of a ConfigurationPolicy: `NonCompliant; violation - …; notification - …`, a part for each template in
+/// The message of a `ConfigurationPolicy`: `NonCompliant; violation - …; notification - …`, a part for each template in
 /// the order of the templates, cut to [`MESSAGE_LENGTH`].
 pub fn event_message(verdicts: &[TemplateVerdict]) -> String {
     let state = if verdicts.iter().all(|verdict| verdict.compliant) {
@@ -218,7 +218,9 @@ pub fn event_message(verdicts: &[TemplateVerdict]) -> String {
 /// A message cut to [`MESSAGE_LENGTH`] bytes, its ending `...[truncated]` included.
 pub fn truncated(mut message: String) -> String {
     if message.len() > MESSAGE_LENGTH {
-        message.truncate(message.floor_char_boundary(MESSAGE_LENGTH - TRUNCATED.len()));
+        let room = MESSAGE_LENGTH - TRUNCATED.len();
+        let end = (0..=room).rev().find(|end| message.is_char_boundary(*end)).unwrap_or_default();
+        message.truncate(end);
         message.push_str(TRUNCATED);
     }
     message
