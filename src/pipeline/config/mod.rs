@@ -1,1 +1,4 @@
 //! TODO room doc
+
+pub mod cron;
+pub mod go_duration;

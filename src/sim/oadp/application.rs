@@ -1,0 +1,197 @@
+//! A DataProtectionApplication becomes storage locations, snapshot locations and Velero's Pods.
+//!
+//! Takes the object once the operator runs in its namespace, gives what it stands for and the condition `Reconciled`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::validation::{self, credential, location_name};
+use super::{OADP_LABEL, ensure, is_orphan, metadata, operator, overlay, running_pod};
+use crate::api::object::Manifest;
+use crate::sim::simulator::{View, Write};
+use crate::sim::velero::edit::{at, covers, digest, items, key, replace, set, text, time, truth};
+
+const GROUP: &str = "oadp.openshift.io";
+const VELERO_API_VERSION: &str = "velero.io/v1";
+const VELERO_IMAGE: &str = "quay.io/konveyor/velero:oadp-1.5";
+
+/// The writes for every application, and for what a deleted one leaves behind.
+pub(super) fn writes(view: &dyn View, now: Timestamp) -> Vec<Write> {
+    let applications = view.list(GROUP, "DataProtectionApplication", None);
+    let mut writes = Vec::new();
+    for application in applications.iter().filter(|application| !application.is_deleting()) {
+        if let Some(namespace) =
+            application.namespace().filter(|namespace| operator::runs_in(view, namespace))
+        {
+            writes.extend(reconcile(view, namespace, application, now));
+        }
+    }
+    let owners: Vec<&Manifest> = applications.iter().map(AsRef::as_ref).collect();
+    let made = [("", "Pod"), ("velero.io", "BackupStorageLocation"), ("velero.io", "VolumeSnapshotLocation")];
+    for object in made.into_iter().flat_map(|(group, kind)| view.list(group, kind, None)) {
+        if is_orphan(&object, "DataProtectionApplication", &owners) {
+            writes.extend(object.key().map(Write::Delete));
+        }
+    }
+    writes
+}
+
+fn reconcile(view: &dyn View, namespace: &str, application: &Arc<Manifest>, now: Timestamp) -> Vec<Write> {
+    let value = application.to_value();
+    match validation::check(view, namespace, &value) {
+        Err(fault) => condition(application, "False", "Error", &fault.to_string(), now).into_iter().collect(),
+        Ok(()) => {
+            let spec = at(&value, &["spec"]).unwrap_or(&Value::Null);
+            let mut writes = locations(view, application, spec, &BACKUP_LOCATIONS);
+            writes.extend(locations(view, application, spec, &SNAPSHOT_LOCATIONS));
+            writes.extend(pods(view, application, namespace, spec));
+            writes.extend(condition(application, "True", "Complete", "Reconcile complete", now));
+            writes
+        }
+    }
+}
+
+/// Sets the condition unless it stands already; the time changes with the status only.
+fn condition(
+    application: &Manifest,
+    status: &str,
+    reason: &str,
+    message: &str,
+    now: Timestamp,
+) -> Option<Write> {
+    let mut object = application.to_value();
+    let conditions = items(&object, &["status", "conditions"]);
+    let found = conditions.iter().find(|condition| text(condition, &["type"]) == "Reconciled");
+    let mut wanted = json!({"type": "Reconciled", "status": status, "reason": reason, "message": message});
+    if found.is_some_and(|found| covers(&wanted, found)) {
+        return None;
+    }
+    let since = found
+        .filter(|found| text(found, &["status"]) == status)
+        .map_or_else(|| time(now), |found| text(found, &["lastTransitionTime"]).to_owned());
+    set(&mut wanted, &["lastTransitionTime"], since);
+    let mut others: Vec<Value> =
+        conditions.iter().filter(|condition| text(condition, &["type"]) != "Reconciled").cloned().collect();
+    others.push(wanted);
+    set(&mut object, &["status", "conditions"], others);
+    replace(application, object)
+}
+
+/// One of the two lists of locations and what it becomes.
+struct Locations {
+    field: &'static str,
+    kind: &'static str,
+    component: &'static str,
+}
+
+const BACKUP_LOCATIONS: Locations =
+    Locations { field: "backupLocations", kind: "BackupStorageLocation", component: "bsl" };
+const SNAPSHOT_LOCATIONS: Locations =
+    Locations { field: "snapshotLocations", kind: "VolumeSnapshotLocation", component: "vsl" };
+
+fn locations(view: &dyn View, application: &Manifest, spec: &Value, which: &Locations) -> Vec<Write> {
+    let (namespace, application_name) = (application.namespace(), application.name().unwrap_or_default());
+    let mut writes = Vec::new();
+    let mut wanted_names = Vec::new();
+    for (index, location) in items(spec, &[which.field]).iter().enumerate() {
+        let name = location_name(application_name, location, index);
+        let velero = at(location, &["velero"]).filter(|velero| !velero.is_null());
+        if let Some(velero) = velero {
+            writes.extend(location_object(view, application, which, &name, velero));
+            writes.extend(mark_secret(view, application, velero));
+        }
+        wanted_names.push(name);
+    }
+    for found in view.list("velero.io", which.kind, namespace) {
+        let made_here = found.label(OADP_LABEL) == Some("True");
+        let wanted = found.name().is_some_and(|name| wanted_names.iter().any(|wanted| wanted == name));
+        if made_here && !wanted && !found.is_deleting() {
+            writes.extend(found.key().map(Write::Delete));
+        }
+    }
+    writes
+}
+
+fn location_object(
+    view: &dyn View,
+    application: &Manifest,
+    which: &Locations,
+    name: &str,
+    spec: &Value,
+) -> Option<Write> {
+    let labels = json!({
+        "app.kubernetes.io/name": "oadp-operator-velero",
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/managed-by": "oadp-operator",
+        "app.kubernetes.io/component": which.component,
+        OADP_LABEL: "True",
+    });
+    let wanted = json!({
+        "apiVersion": VELERO_API_VERSION,
+        "kind": which.kind,
+        "metadata": metadata(name, application, labels),
+        "spec": spec,
+    });
+    let Some(found) = view.get(&key(VELERO_API_VERSION, which.kind, application.namespace(), name)) else {
+        return Some(Write::Create(wanted));
+    };
+    let mut object = found.to_value();
+    // The spec is taken whole, so that fields added by hand go too.
+    set(&mut object, &["spec"], spec.clone());
+    overlay(&mut object, wanted);
+    replace(&found, object).filter(|_| !found.is_deleting())
+}
+
+/// Marks the Secret of a location, by which the operator notices its changes.
+fn mark_secret(view: &dyn View, application: &Manifest, location: &Value) -> Option<Write> {
+    let (name, _) = credential(location);
+    let secret = view.get(&key("v1", "Secret", application.namespace(), &name))?;
+    let mut object = secret.to_value();
+    set(&mut object, &["metadata", "labels", OADP_LABEL], "True");
+    set(
+        &mut object,
+        &["metadata", "labels", "dataprotectionapplication.name"],
+        application.name().unwrap_or_default(),
+    );
+    replace(&secret, object).filter(|_| !secret.is_deleting())
+}
+
+fn pods(view: &dyn View, application: &Manifest, namespace: &str, spec: &Value) -> Vec<Write> {
+    let server = pod_name("velero", namespace);
+    let server_labels = json!({
+        "app.kubernetes.io/name": "velero",
+        "app.kubernetes.io/component": "server",
+        "app.kubernetes.io/managed-by": "oadp-operator",
+        "component": "velero",
+        "deploy": "velero",
+        OADP_LABEL: "True",
+    });
+    let pod = running_pod(metadata(&server, application, server_labels), "velero", VELERO_IMAGE);
+    let mut writes: Vec<Write> =
+        ensure(view, &key("v1", "Pod", Some(namespace), &server), pod).into_iter().collect();
+
+    let agent = pod_name("node-agent", namespace);
+    let agent_key = key("v1", "Pod", Some(namespace), &agent);
+    if truth(spec, &["configuration", "nodeAgent", "enable"]).unwrap_or(false) {
+        let agent_labels = json!({
+            "app.kubernetes.io/component": "node-agent",
+            "app.kubernetes.io/managed-by": "oadp-operator",
+            "component": "velero",
+            "name": "node-agent",
+            "role": "node-agent",
+            OADP_LABEL: "True",
+        });
+        let pod = running_pod(metadata(&agent, application, agent_labels), "node-agent", VELERO_IMAGE);
+        writes.extend(ensure(view, &agent_key, pod));
+    } else if view.get(&agent_key).is_some_and(|pod| !pod.is_deleting()) {
+        writes.push(Write::Delete(agent_key));
+    }
+    writes
+}
+
+fn pod_name(component: &str, namespace: &str) -> String {
+    let hash = digest(&format!("{component}/{namespace}"), 15);
+    format!("{component}-{}-{}", &hash[..10], &hash[10..])
+}
