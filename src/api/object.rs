@@ -255,17 +255,25 @@ impl Manifest {
 
     /// The same object in another namespace (`None` removes the field).
     #[must_use]
-    pub fn with_namespace(mut self, namespace: Option<&str>) -> Self {
+    pub fn with_namespace(self, namespace: Option<&str>) -> Self {
+        self.with_metadata("namespace", namespace)
+    }
+
+    /// The same object under another name.
+    #[must_use]
+    pub fn with_name(self, name: &str) -> Self {
+        self.with_metadata("name", Some(name))
+    }
+
+    fn with_metadata(mut self, field: &str, text: Option<&str>) -> Self {
         let metadata = self.0.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
         if !metadata.is_object() {
             *metadata = Value::Object(Map::new());
         }
         if let Some(metadata) = metadata.as_object_mut() {
-            match namespace {
-                Some(namespace) => {
-                    metadata.insert("namespace".to_owned(), Value::String(namespace.to_owned()))
-                }
-                None => metadata.remove("namespace"),
+            match text {
+                Some(text) => metadata.insert(field.to_owned(), Value::String(text.to_owned())),
+                None => metadata.remove(field),
             };
         }
         self

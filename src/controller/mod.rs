@@ -1,1 +1,2 @@
 //! TODO room doc
+pub mod evaluate;

@@ -130,7 +130,7 @@ impl ObjectWatch {
     }
 
     /// Waits until it has left [`WatchState::Loading`].
-    pub(super) async fn settled(&self) -> WatchState {
+    pub async fn settled(&self) -> WatchState {
         let mut state = self.state.clone();
         match state.wait_for(|state| *state != WatchState::Loading).await {
             Ok(state) => state.clone(),

@@ -108,27 +108,14 @@ fn from_argo(secret: &Manifest) -> Result<String, CredentialsError> {
     let config: Value = serde_json::from_str(&text(secret, "config")?.ok_or_else(fault)?).map_err(|_| fault())?;
     let tls = &config["tlsClientConfig"];
     let mut cluster = json!({"server": server});
+    copy(tls, &mut cluster, &[
+        ("caData", "certificate-authority-data"),
+        ("insecure", "insecure-skip-tls-verify"),
+        ("serverName", "tls-server-name"),
+    ]);
     let mut user = json!({});
-    for (from, section, to) in [
-        (&tls["caData"], &mut cluster, "certificate-authority-data"),
-        (&tls["insecure"], &mut cluster, "insecure-skip-tls-verify"),
-        (&tls["serverName"], &mut cluster, "tls-server-name"),
-    ] {
-        if !from.is_null() {
-            section[to] = from.clone();
-        }
-    }
-    for (from, to) in [
-        (&tls["certData"], "client-certificate-data"),
-        (&tls["keyData"], "client-key-data"),
-        (&config["bearerToken"], "token"),
-        (&config["username"], "username"),
-        (&config["password"], "password"),
-    ] {
-        if !from.is_null() {
-            user[to] = from.clone();
-        }
-    }
+    copy(tls, &mut user, &[("certData", "client-certificate-data"), ("keyData", "client-key-data")]);
+    copy(&config, &mut user, &[("bearerToken", "token"), ("username", "username"), ("password", "password")]);
     Ok(json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "cluster",
         "clusters": [{"name": "cluster", "cluster": cluster}],
@@ -136,6 +123,14 @@ fn from_argo(secret: &Manifest) -> Result<String, CredentialsError> {
         "contexts": [{"name": "cluster", "context": {"cluster": "cluster", "user": "user"}}],
     })
     .to_string())
+}
+
+fn copy(from: &Value, to: &mut Value, fields: &[(&str, &str)]) {
+    for (source, target) in fields {
+        if let Some(value) = from.get(source).filter(|value| !value.is_null()) {
+            to[*target] = value.clone();
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::target::{self, ClusterFacts, DesiredTemplate};
 use super::{CheckPlan, ObjectPlan, ObjectTemplatePlan, Step, Waiting, namespaces, prune};
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::pipeline::compare::WrittenLists;
-use crate::pipeline::compliance::message::{Finding, Reason};
+use crate::pipeline::compliance::{Finding, Reason};
 use crate::pipeline::policy::checks::Check;
 use crate::pipeline::render::RenderError;
 use crate::pipeline::render::lookup::{Answer, KindFacts, Lookup, Reference};
@@ -80,12 +80,12 @@ fn failed(message: String) -> ObjectTemplatePlan {
         namespace: None,
         names: Vec::new(),
         compliant: false,
-        reason: Reason::Other { condition: "Error processing template".to_owned() },
+        reason: Reason::Other { reason: "Error processing template".to_owned() },
         message: Some(message),
     };
     ObjectTemplatePlan {
         plural: String::new(),
-        objects: vec![ObjectPlan { key: None, desired: None, finding, step: Step::Nothing }],
+        objects: vec![ObjectPlan { key: None, desired: None, observed: None, finding, step: Step::Nothing }],
     }
 }
 
@@ -110,6 +110,7 @@ fn template_plan(
                 objects: vec![ObjectPlan {
                     key: None,
                     desired: None,
+                    observed: None,
                     finding: object::other(None, message),
                     step: Step::Nothing,
                 }],
@@ -121,7 +122,7 @@ fn template_plan(
         Err(finding) => {
             return Ok(ObjectTemplatePlan {
                 plural: facts.plural,
-                objects: vec![ObjectPlan { key: None, desired: None, finding, step: Step::Nothing }],
+                objects: vec![ObjectPlan { key: None, desired: None, observed: None, finding, step: Step::Nothing }],
             });
         }
     };

@@ -3,6 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::{CheckPlan, ObjectPlan, PruneAction, Step, StepResult};
+use crate::api::object::Manifest;
+use crate::pipeline::compare::{written_lists, written_lists_after};
+use crate::pipeline::policy::checks::{Check, Remediation};
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -118,4 +123,103 @@ impl Inventory {
             .iter()
             .flat_map(|(name, check)| check.objects.iter().map(move |entry| (name.as_str(), check, entry)))
     }
+}
+
+/// The inventory before a push: what is about to be created is written down first, so that a process that dies in the
+/// middle leaves no object behind that nobody knows of.
+pub fn intended(before: &Inventory, check: &Check, plan: &CheckPlan) -> Inventory {
+    let mut after = before.clone();
+    if check.remediation == Remediation::Inform {
+        return after;
+    }
+    let creations: Vec<_> = objects(plan).filter(|object| matches!(object.step, Step::Create { .. })).collect();
+    if creations.is_empty() {
+        return after;
+    }
+    let entries = after
+        .checks
+        .entry(check.name.clone())
+        .or_insert_with(|| CheckInventory { prune: check.prune, objects: Vec::new() });
+    entries.prune = check.prune;
+    for key in creations.iter().filter_map(|object| object.key.as_ref()) {
+        entries.objects.retain(|entry| entry.key() != *key);
+        entries.objects.push(Entry { created: true, ..Entry::new(key) });
+    }
+    after
+}
+
+/// The inventory after a push. `pruned` tells, per pruned object, whether it is gone.
+pub fn recorded(
+    intended: &Inventory,
+    check: &Check,
+    plan: &CheckPlan,
+    results: &[Vec<StepResult>],
+    pruned: &[Option<Result<(), String>>],
+) -> Inventory {
+    let mut after = intended.clone();
+    let mut entries = Vec::new();
+    if check.remediation == Remediation::Enforce {
+        let results = results.iter().flatten();
+        for (object, result) in objects(plan).zip(results) {
+            entries.extend(entry_after(intended, check, object, result));
+        }
+    }
+    for (prune, outcome) in plan.prune.iter().zip(pruned) {
+        match (&prune.action, outcome) {
+            (PruneAction::Hold(why), _) => {
+                entries.push(Entry { held: Some(why.clone()), ..prune.entry.clone() });
+            }
+            (PruneAction::Delete, Some(Err(_)) | None) => entries.push(prune.entry.clone()),
+            (PruneAction::Delete, Some(Ok(()))) | (PruneAction::Forget, _) => {}
+        }
+    }
+    if entries.is_empty() {
+        after.checks.remove(&check.name);
+    } else {
+        after.checks.insert(check.name.clone(), CheckInventory { prune: check.prune, objects: entries });
+    }
+    after
+}
+
+fn objects(plan: &CheckPlan) -> impl Iterator<Item = &ObjectPlan> {
+    plan.templates.iter().flat_map(|template| &template.objects)
+}
+
+fn entry_after(intended: &Inventory, check: &Check, object: &ObjectPlan, result: &StepResult) -> Option<Entry> {
+    let key = object.key.as_ref()?;
+    let before = intended.entry(&check.name, key);
+    let Some(desired) = &object.desired else { return before.cloned() };
+    let existing: Option<&Manifest> = match &object.step {
+        Step::Update { existing, .. } | Step::Probe { existing, .. } => Some(existing),
+        Step::Nothing | Step::Create { .. } | Step::Delete { .. } | Step::Hold { .. } => None,
+    };
+    match result {
+        StepResult::Created(server) => Some(Entry {
+            uid: server.uid().map(ToOwned::to_owned),
+            created: true,
+            lists: written_lists_after(desired, None, server),
+            ..Entry::new(key)
+        }),
+        StepResult::Updated(server) | StepResult::Unchanged(server) => Some(Entry {
+            lists: written_lists_after(desired, existing, server),
+            ..known(before, key, server.uid())
+        }),
+        // Found as specified: what the policy wants is what it has written, now or before Flotilla came.
+        StepResult::NotTaken if object.finding.compliant => {
+            let uid = object.observed.as_ref().and_then(|observed| observed.uid());
+            Some(Entry { lists: written_lists(desired), ..known(before, key, uid) })
+        }
+        StepResult::NotTaken | StepResult::Differs | StepResult::Deleted | StepResult::Refused { .. } => before.cloned(),
+    }
+}
+
+/// The entry of an object that exists: still ours only while it is the object that we created.
+fn known(before: Option<&Entry>, key: &ObjectKey, uid: Option<&str>) -> Entry {
+    let mut entry = before.cloned().unwrap_or_else(|| Entry::new(key));
+    if entry.uid.is_some() && entry.uid.as_deref() != uid {
+        entry.created = false;
+    }
+    entry.uid = uid.map(ToOwned::to_owned);
+    entry.held = None;
+    entry
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::compare::WrittenLists;
-use super::compliance::message::Finding;
+use super::compliance::Finding;
 use super::render::lookup::Reference;
 use crate::api::object::{Manifest, ObjectKey};
 
@@ -82,6 +82,8 @@ pub struct ObjectPlan {
     pub key: Option<ObjectKey>,
     /// The desired object, for named templates that want one.
     pub desired: Option<Manifest>,
+    /// The object as it was found.
+    pub observed: Option<Arc<Manifest>>,
     /// What is reported before anything is done.
     pub finding: Finding,
     /// What to do.

@@ -8,7 +8,7 @@ use super::{ObjectPlan, Step};
 use crate::api::object::{Manifest, ObjectKey};
 use crate::api::ocm::configuration_policy::{ComplianceType, MetadataComplianceType};
 use crate::pipeline::compare::{self, Comparison, Rules, WrittenLists};
-use crate::pipeline::compliance::message::{Finding, Reason};
+use crate::pipeline::compliance::{Finding, Reason};
 use crate::pipeline::policy::checks::Remediation;
 use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
 use crate::protection::guard::{self, DeletionVerdict};
@@ -42,7 +42,8 @@ pub(super) fn named(
         (ComplianceType::MustNotHave, Some(existing)) => Ok(unwanted(key, existing, context)),
         (ComplianceType::MustHave | ComplianceType::MustOnlyHave, None) => missing(object, key, context),
         (ComplianceType::MustHave | ComplianceType::MustOnlyHave, Some(existing)) => {
-            Ok(present(desired, object, key, existing, written, context))
+            let planned = present(desired, object, key, existing.clone(), written, context);
+            Ok(ObjectPlan { observed: Some(existing), ..planned })
         }
     }
 }
@@ -162,6 +163,7 @@ fn plan(key: &ObjectKey, desired: Option<&Manifest>, compliant: bool, reason: Re
     ObjectPlan {
         key: Some(key.clone()),
         desired: desired.cloned(),
+        observed: None,
         finding: Finding {
             namespace: key.namespace.clone(),
             names: vec![key.name.clone()],
@@ -174,7 +176,7 @@ fn plan(key: &ObjectKey, desired: Option<&Manifest>, compliant: bool, reason: Re
 }
 
 fn without_key(finding: Finding) -> ObjectPlan {
-    ObjectPlan { key: None, desired: None, finding, step: Step::Nothing }
+    ObjectPlan { key: None, desired: None, observed: None, finding, step: Step::Nothing }
 }
 
 /// A finding with a message of its own.
@@ -183,7 +185,7 @@ pub(super) fn other(key: Option<&ObjectKey>, message: String) -> Finding {
         namespace: key.and_then(|key| key.namespace.clone()),
         names: key.map(|key| key.name.clone()).into_iter().collect(),
         compliant: false,
-        reason: Reason::Other { condition: "K8s error".to_owned() },
+        reason: Reason::Other { reason: "K8s error".to_owned() },
         message: Some(message),
     }
 }
@@ -200,6 +202,7 @@ fn kind_missing(key: &ObjectKey) -> ObjectPlan {
     ObjectPlan {
         key: Some(key.clone()),
         desired: None,
+        observed: None,
         finding: other(Some(key), kind_missing_text(&key.gvk)),
         step: Step::Nothing,
     }
@@ -209,6 +212,7 @@ fn denied(key: &ObjectKey, message: &str) -> ObjectPlan {
     ObjectPlan {
         key: Some(key.clone()),
         desired: None,
+        observed: None,
         finding: other(Some(key), format!("{key} cannot be read: {message}")),
         step: Step::Nothing,
     }

@@ -109,3 +109,28 @@ pub fn cluster_phase(
 ) -> (Result<ClusterRendered, RenderError>, Asked) {
     (Err(RenderError::Template("not built".to_owned())), Asked::default())
 }
+
+/// Renders.
+#[derive(Debug, Default)]
+pub struct Renderer {}
+
+impl Renderer {
+    /// Hub phase.
+    pub fn hub_phase(
+        &self,
+        definition: &Value,
+        context: &HubContext,
+        lookup: Arc<dyn Lookup>,
+    ) -> (Result<HubRendered, RenderError>, Asked) {
+        hub_phase(definition, context, lookup)
+    }
+    /// Cluster phase.
+    pub fn cluster_phase(
+        &self,
+        definition: &Value,
+        context: &ClusterContext,
+        lookup: Arc<dyn Lookup>,
+    ) -> (Result<ClusterRendered, RenderError>, Asked) {
+        cluster_phase(definition, context, lookup)
+    }
+}
