@@ -43,6 +43,8 @@ pub struct Subject<'a> {
     pub observed: Arc<dyn Lookup>,
     /// What was written on the cluster before.
     pub inventory: &'a Inventory,
+    /// The cluster does not answer, with a sentence for the status: nothing is planned.
+    pub unreachable: Option<&'a str>,
     /// Compliance of a dependency on this cluster, by kind and name.
     pub compliance: &'a dyn Fn(&str, &str) -> Option<ComplianceState>,
     /// The policies of a PolicySet, by namespace and name.
@@ -102,7 +104,7 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
         return Evaluation::Waiting { hub: hub_phase.asked.not_yet_known, cluster: BTreeSet::new() };
     }
     let dependencies = canonical_dependencies(subject);
-    let obstacle = configuration_fault(subject, &hub_phase.asked);
+    let obstacle = configuration_fault(subject, &hub_phase.asked).or_else(|| subject.unreachable.map(ToOwned::to_owned));
 
     let observed = Arc::new(Recording::new(subject.observed.clone()));
     let claims = claims::claims(subject.cluster);

@@ -1,2 +1,16 @@
-//! TODO room doc
+//! The driver: which policy is evaluated for which cluster when, and the steps of one evaluation in order.
+//!
+//! Takes changes from the adapters; calls the pipeline's pure functions and the adapters in the order of the flow
+//! (`docs/architecture.md`). Must not hold rules of the domain, and must not name clap, axum or a template engine.
+
 pub mod evaluate;
+pub mod fleet;
+mod hub_loop;
+mod inbox;
+mod metrics;
+mod reporter;
+mod retry;
+mod worker;
+
+pub use hub_loop::{HubOptions, RunError, run};
+pub use metrics::Metrics;

@@ -90,6 +90,11 @@ impl Connection {
         })
     }
 
+    /// Asks the server for its version: whether it can be reached and accepts the credentials.
+    pub async fn probe(&self) -> Result<(), ApiError> {
+        self.within_limit(self.client.list_core_api_versions()).await.map(|_| ())
+    }
+
     /// Watches a kind, if the server serves it and it is not watched yet. `Ok(None)`: not served.
     pub async fn watch(&self, key: WatchKey) -> Result<Option<Arc<ObjectWatch>>, ApiError> {
         if let Some(watch) = self.watches().get(&key) {

@@ -1,0 +1,539 @@
+//! The hub's objects, typed and indexed: what is placed where, and what a change of one object touches.
+//!
+//! Takes objects one at a time; gives [`Effects`]. Holds no client and reads no clock. A change of one cluster costs one
+//! judgement per Placement, never a walk over the fleet (Placements with `numberOfClusters` excepted).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::inbox::Portion;
+use crate::adapters::hub::{HubKind, is_own};
+use crate::api::object::{Manifest, ObjectKey};
+use crate::api::ocm::cluster::{ManagedCluster, ManagedClusterSet, ManagedClusterSetBinding};
+use crate::api::ocm::placement::{Placement, PlacementDecision};
+use crate::api::ocm::policy::{PlacementBinding, Policy, PolicySet};
+use crate::api::ocm::{self, ParseError, names};
+use crate::pipeline::placement::{self, Decisions, Scope, Verdict};
+use crate::pipeline::policy::PolicyKey;
+use crate::pipeline::policy::bindings::{Bound, Placed, bindings_of, placed};
+
+/// Namespace and name.
+pub type Name = (String, String);
+
+/// Which policies of a cluster are concerned.
+pub type Policies = Portion<PolicyKey>;
+
+/// What a change touches.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Evaluations by cluster.
+    pub evaluate: BTreeMap<String, Policies>,
+    /// Placements whose decisions and status must be written.
+    pub placements: BTreeSet<Name>,
+    /// Root policies whose status must be written.
+    pub policies: BTreeSet<PolicyKey>,
+    /// Policy sets whose status must be written.
+    pub policy_sets: BTreeSet<Name>,
+    /// Objects that cannot be read.
+    pub malformed: Vec<ParseError>,
+    /// When a toleration runs out.
+    pub requeue_at: Option<Timestamp>,
+}
+
+impl Effects {
+    /// Adds one evaluation.
+    fn evaluate_one(&mut self, cluster: &str, policy: PolicyKey) {
+        self.evaluate.entry(cluster.to_owned()).or_default().add(policy);
+    }
+
+    /// Joins another change's effects.
+    pub fn join(&mut self, other: Self) {
+        for (cluster, policies) in other.evaluate {
+            self.evaluate.entry(cluster).or_default().join(policies);
+        }
+        self.placements.extend(other.placements);
+        self.policies.extend(other.policies);
+        self.policy_sets.extend(other.policy_sets);
+        self.malformed.extend(other.malformed);
+        self.requeue_at = [self.requeue_at, other.requeue_at].into_iter().flatten().min();
+    }
+}
+
+/// The clusters that a Placement selects.
+#[derive(Debug, Clone, Default)]
+struct Selection {
+    selected: BTreeSet<String>,
+    scope: Option<Scope>,
+}
+
+/// The hub's objects.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    clusters: BTreeMap<String, Arc<ManagedCluster>>,
+    sets: BTreeMap<String, Arc<ManagedClusterSet>>,
+    set_bindings: BTreeMap<Name, Arc<ManagedClusterSetBinding>>,
+    placements: BTreeMap<Name, Arc<Placement>>,
+    foreign_decisions: BTreeMap<Name, BTreeMap<String, BTreeSet<String>>>,
+    own_decisions: BTreeMap<Name, BTreeMap<String, BTreeSet<String>>>,
+    placement_bindings: BTreeMap<Name, Arc<PlacementBinding>>,
+    policies: BTreeMap<PolicyKey, Arc<Policy>>,
+    policy_sets: BTreeMap<Name, Arc<PolicySet>>,
+    selections: BTreeMap<Name, Selection>,
+    bound: BTreeMap<PolicyKey, Vec<Bound>>,
+}
+
+/// One policy on one cluster, as the bindings have it.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// The root policy.
+    pub policy: Arc<Policy>,
+    /// Whether it is placed, and how.
+    pub placed: Placed,
+}
+
+impl Fleet {
+    /// Takes in an object, or its disappearance (`manifest` is `None`).
+    pub fn apply(&mut self, kind: HubKind, key: &ObjectKey, manifest: Option<&Manifest>, now: Timestamp) -> Effects {
+        let name = (key.namespace.clone().unwrap_or_default(), key.name.clone());
+        let applied = match kind {
+            HubKind::ManagedCluster => read(manifest).map(|cluster| self.cluster_changed(&key.name, cluster, now)),
+            HubKind::ManagedClusterSet => read(manifest).map(|set: Option<Arc<ManagedClusterSet>>| {
+                replace(&mut self.sets, key.name.clone(), set);
+                let placements: Vec<Name> = self.placements.keys().cloned().collect();
+                self.decide_all(placements, now)
+            }),
+            HubKind::ManagedClusterSetBinding => {
+                read(manifest).map(|binding: Option<Arc<ManagedClusterSetBinding>>| {
+                    replace(&mut self.set_bindings, name.clone(), binding);
+                    let placements =
+                        self.placements.keys().filter(|(namespace, _)| *namespace == name.0).cloned().collect();
+                    self.decide_all(placements, now)
+                })
+            }
+            HubKind::Placement => read(manifest).map(|placement: Option<Arc<Placement>>| {
+                let unchanged = match (&placement, self.placements.get(&name)) {
+                    (Some(new), Some(old)) => new.spec == old.spec && new.metadata.annotations == old.metadata.annotations,
+                    _ => false,
+                };
+                replace(&mut self.placements, name.clone(), placement);
+                if unchanged { Effects::default() } else { self.decide_all(vec![name.clone()], now) }
+            }),
+            HubKind::PlacementDecision => Ok(self.decision_changed(key, manifest, now)),
+            HubKind::PlacementBinding => read(manifest).map(|binding: Option<Arc<PlacementBinding>>| {
+                replace(&mut self.placement_bindings, name.clone(), binding);
+                self.rebind(&name.0)
+            }),
+            HubKind::PolicySet => read(manifest).map(|set: Option<Arc<PolicySet>>| {
+                let unchanged = match (&set, self.policy_sets.get(&name)) {
+                    (Some(new), Some(old)) => new.spec == old.spec,
+                    _ => false,
+                };
+                replace(&mut self.policy_sets, name.clone(), set);
+                let mut effects = if unchanged { Effects::default() } else { self.rebind(&name.0) };
+                effects.policy_sets.insert(name.clone());
+                effects
+            }),
+            HubKind::Policy => self.policy_changed(key, manifest),
+        };
+        applied.unwrap_or_else(|error| Effects { malformed: vec![error], ..Effects::default() })
+    }
+
+    fn cluster_changed(&mut self, name: &str, cluster: Option<Arc<ManagedCluster>>, now: Timestamp) -> Effects {
+        let mut effects = Effects::default();
+        let before = self.clusters.get(name).cloned();
+        replace(&mut self.clusters, name.to_owned(), cluster.clone());
+        let same = match (&before, &cluster) {
+            (Some(old), Some(new)) => {
+                old.metadata.labels == new.metadata.labels
+                    && old.spec == new.spec
+                    && old.status.cluster_claims == new.status.cluster_claims
+                    && old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
+            }
+            _ => false,
+        };
+        if same {
+            return effects;
+        }
+        let placements: Vec<(Name, Arc<Placement>)> =
+            self.placements.iter().map(|(key, placement)| (key.clone(), placement.clone())).collect();
+        for (key, placement) in placements {
+            if placement.spec.number_of_clusters.is_some() {
+                effects.join(self.decide_all(vec![key], now));
+                continue;
+            }
+            if self.foreign_decisions.contains_key(&key) {
+                continue;
+            }
+            let Some(selection) = self.selections.get_mut(&key) else { continue };
+            let was = selection.selected.contains(name);
+            let is = match (&cluster, &selection.scope) {
+                (Some(cluster), Some(scope)) => {
+                    placement::judge(&placement, cluster, scope, was, now).is_in()
+                }
+                _ => false,
+            };
+            if is != was {
+                if is {
+                    selection.selected.insert(name.to_owned());
+                } else {
+                    selection.selected.remove(name);
+                }
+                effects.placements.insert(key.clone());
+                effects.join(self.membership_changed(&key, [name.to_owned()].into_iter()));
+            }
+        }
+        effects.evaluate.insert(name.to_owned(), Policies::All);
+        effects
+    }
+
+    /// Decides Placements anew over all clusters.
+    fn decide_all(&mut self, placements: Vec<Name>, now: Timestamp) -> Effects {
+        let mut effects = Effects::default();
+        for key in placements {
+            let before = self.selections.get(&key).cloned().unwrap_or_default();
+            let after = match self.placements.get(&key) {
+                None => Selection::default(),
+                Some(placement) => {
+                    let scope = self.scope_of(placement);
+                    match self.foreign_decisions.get(&key) {
+                        Some(decisions) => Selection {
+                            selected: decisions.values().flatten().cloned().collect(),
+                            scope: Some(scope),
+                        },
+                        None => {
+                            let decisions = self.decisions(&key, placement, &scope, &before.selected, now);
+                            effects.requeue_at =
+                                [effects.requeue_at, decisions.requeue_at].into_iter().flatten().min();
+                            Selection {
+                                selected: decisions.selected.into_iter().collect(),
+                                scope: Some(scope),
+                            }
+                        }
+                    }
+                }
+            };
+            let changed: Vec<String> = before.selected.symmetric_difference(&after.selected).cloned().collect();
+            if self.placements.contains_key(&key) {
+                self.selections.insert(key.clone(), after);
+            } else {
+                self.selections.remove(&key);
+            }
+            effects.placements.insert(key.clone());
+            effects.join(self.membership_changed(&key, changed.into_iter()));
+        }
+        effects
+    }
+
+    fn scope_of(&self, placement: &Placement) -> Scope {
+        placement::scope(placement, self.sets.values().map(AsRef::as_ref), self.set_bindings.values().map(AsRef::as_ref))
+    }
+
+    fn decisions(
+        &self,
+        key: &Name,
+        placement: &Placement,
+        scope: &Scope,
+        selected: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> Decisions {
+        // After a restart the decisions on the hub are what was selected before.
+        let recorded: BTreeSet<String> =
+            self.own_decisions.get(key).into_iter().flat_map(|objects| objects.values().flatten()).cloned().collect();
+        let previous = if selected.is_empty() { &recorded } else { selected };
+        placement::decide(placement, self.clusters.values().map(AsRef::as_ref), scope, previous, now)
+    }
+
+    /// The policies bound to a Placement are concerned on these clusters.
+    fn membership_changed(&self, placement: &Name, clusters: impl Iterator<Item = String>) -> Effects {
+        let mut effects = Effects::default();
+        let bound: Vec<&PolicyKey> = self.bound_to(placement).collect();
+        for cluster in clusters {
+            for policy in &bound {
+                effects.evaluate_one(&cluster, (*policy).clone());
+            }
+        }
+        effects.policies.extend(bound.into_iter().cloned());
+        effects.policy_sets.extend(self.sets_of_namespace(&placement.0));
+        effects
+    }
+
+    fn bound_to<'a>(&'a self, placement: &'a Name) -> impl Iterator<Item = &'a PolicyKey> {
+        self.bound
+            .iter()
+            .filter(|(policy, bound)| {
+                policy.namespace == placement.0 && bound.iter().any(|bound| bound.placement == placement.1)
+            })
+            .map(|(policy, _)| policy)
+    }
+
+    fn sets_of_namespace(&self, namespace: &str) -> Vec<Name> {
+        self.policy_sets.keys().filter(|(of, _)| of == namespace).cloned().collect()
+    }
+
+    fn decision_changed(&mut self, key: &ObjectKey, manifest: Option<&Manifest>, now: Timestamp) -> Effects {
+        let namespace = key.namespace.clone().unwrap_or_default();
+        let forget = |decisions: &mut BTreeMap<Name, BTreeMap<String, BTreeSet<String>>>| {
+            let mut touched = Vec::new();
+            decisions.retain(|(of, placement), objects| {
+                if *of == namespace && objects.remove(&key.name).is_some() {
+                    touched.push((of.clone(), placement.clone()));
+                }
+                !objects.is_empty()
+            });
+            touched
+        };
+        let mut touched = forget(&mut self.foreign_decisions);
+        let own = forget(&mut self.own_decisions);
+        let mut effects = Effects::default();
+        effects.placements.extend(own);
+        if let Some(manifest) = manifest {
+            let Some(placement) = manifest.label(names::PLACEMENT_LABEL) else { return effects };
+            let placement = (namespace.clone(), placement.to_owned());
+            let decision: PlacementDecision = match ocm::parse(manifest) {
+                Ok(decision) => decision,
+                Err(error) => return Effects { malformed: vec![error], ..effects },
+            };
+            let clusters = decision.status.decisions.into_iter().map(|decision| decision.cluster_name).collect();
+            let decisions = if is_own(manifest) { &mut self.own_decisions } else { &mut self.foreign_decisions };
+            decisions.entry(placement.clone()).or_default().insert(key.name.clone(), clusters);
+            if is_own(manifest) {
+                effects.placements.insert(placement);
+            } else {
+                touched.push(placement);
+            }
+        }
+        effects.join(self.decide_all(touched, now));
+        effects
+    }
+
+    /// Works out the bindings of every policy of a namespace.
+    fn rebind(&mut self, namespace: &str) -> Effects {
+        let keys: Vec<PolicyKey> = self.policies.keys().filter(|key| key.namespace == namespace).cloned().collect();
+        let mut effects = Effects::default();
+        for key in keys {
+            effects.join(self.rebind_one(&key));
+        }
+        effects.policy_sets.extend(self.sets_of_namespace(namespace));
+        effects
+    }
+
+    fn rebind_one(&mut self, key: &PolicyKey) -> Effects {
+        let bound =
+            bindings_of(key, self.placement_bindings.values().map(AsRef::as_ref), self.policy_sets.values().map(AsRef::as_ref));
+        let before = self.bound.get(key).cloned().unwrap_or_default();
+        let mut effects = Effects::default();
+        if before != bound {
+            let mut concerned = self.clusters_of(key);
+            self.bound.insert(key.clone(), bound);
+            concerned.extend(self.clusters_of(key));
+            for cluster in concerned {
+                effects.evaluate_one(&cluster, key.clone());
+            }
+            effects.policies.insert(key.clone());
+        }
+        effects
+    }
+
+    fn policy_changed(&mut self, key: &ObjectKey, manifest: Option<&Manifest>) -> Result<Effects, ParseError> {
+        let namespace = key.namespace.clone().unwrap_or_default();
+        let mut effects = Effects::default();
+        let replicated = manifest.map_or_else(
+            || self.clusters.contains_key(&namespace) && key.name.contains('.'),
+            |manifest| manifest.label(names::ROOT_POLICY_LABEL).is_some(),
+        );
+        if replicated {
+            if let Some(root) = PolicyKey::from_replicated(&key.name) {
+                effects.evaluate_one(&namespace, root.clone());
+                if let Some(policy) = self.policies.get(&root) {
+                    let sets = self.sets_of_namespace(&policy.metadata.namespace);
+                    effects.policy_sets.extend(sets);
+                }
+                effects.policies.insert(root);
+            }
+            return Ok(effects);
+        }
+        let root = PolicyKey { namespace, name: key.name.clone() };
+        let policy: Option<Arc<Policy>> = read(manifest)?;
+        let before = self.policies.get(&root);
+        let unchanged = match (&policy, before) {
+            (Some(new), Some(old)) => {
+                new.spec == old.spec
+                    && new.metadata.annotations == old.metadata.annotations
+                    && new.metadata.labels == old.metadata.labels
+            }
+            _ => false,
+        };
+        let mut concerned = self.clusters_of(&root);
+        let gone = policy.is_none();
+        replace(&mut self.policies, root.clone(), policy);
+        if gone {
+            self.bound.remove(&root);
+        } else {
+            effects.join(self.rebind_one(&root));
+            concerned.extend(self.clusters_of(&root));
+        }
+        if !unchanged {
+            for cluster in concerned {
+                effects.evaluate_one(&cluster, root.clone());
+            }
+            effects.policy_sets.extend(self.sets_of_namespace(&root.namespace));
+        }
+        effects.policies.insert(root);
+        Ok(effects)
+    }
+
+    /// The clusters that the policy's Placements select.
+    fn clusters_of(&self, policy: &PolicyKey) -> BTreeSet<String> {
+        self.bound
+            .get(policy)
+            .into_iter()
+            .flatten()
+            .filter_map(|bound| self.selections.get(&(policy.namespace.clone(), bound.placement.clone())))
+            .flat_map(|selection| selection.selected.iter().cloned())
+            .collect()
+    }
+
+    /// The clusters where a policy is placed.
+    pub fn placed_clusters(&self, policy: &PolicyKey) -> BTreeSet<String> {
+        let enabled = self.policies.get(policy).is_some_and(|policy| !policy.spec.disabled);
+        if !enabled {
+            return BTreeSet::new();
+        }
+        self.clusters_of(policy)
+            .into_iter()
+            .filter(|cluster| self.clusters.contains_key(cluster) && self.placed(policy, cluster) != Placed::No)
+            .collect()
+    }
+
+    /// The clusters that these Placements of a namespace select.
+    pub fn selected_by<'a>(&'a self, namespace: &str, placements: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        placements
+            .filter_map(|placement| self.selections.get(&(namespace.to_owned(), placement.to_owned())))
+            .flat_map(|selection| selection.selected.iter().map(String::as_str))
+            .collect()
+    }
+
+    fn placed(&self, policy: &PolicyKey, cluster: &str) -> Placed {
+        let bound = self.bound.get(policy).map(Vec::as_slice).unwrap_or_default();
+        placed(bound, |placement| {
+            self.selections
+                .get(&(policy.namespace.clone(), placement.to_owned()))
+                .is_some_and(|selection| selection.selected.contains(cluster))
+        })
+    }
+
+    /// One policy on one cluster; `None` when there is no such policy.
+    pub fn assignment(&self, policy: &PolicyKey, cluster: &str) -> Option<Assignment> {
+        let found = self.policies.get(policy)?;
+        let placed = if found.spec.disabled { Placed::No } else { self.placed(policy, cluster) };
+        Some(Assignment { policy: found.clone(), placed })
+    }
+
+    /// The policies placed on a cluster.
+    pub fn policies_on(&self, cluster: &str) -> BTreeSet<PolicyKey> {
+        self.policies
+            .iter()
+            .filter(|(key, policy)| !policy.spec.disabled && self.placed(key, cluster) != Placed::No)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// Why a policy is not (any more) on a cluster, per Placement that it is bound to.
+    pub fn why_not(&self, policy: &PolicyKey, cluster: &str, now: Timestamp) -> Vec<(String, Verdict)> {
+        let Some(managed) = self.clusters.get(cluster) else { return Vec::new() };
+        let placements = self.bound.get(policy).into_iter().flatten().filter(|bound| !bound.restricted);
+        placements
+            .filter_map(|bound| {
+                let key = (policy.namespace.clone(), bound.placement.clone());
+                let placement = self.placements.get(&key)?;
+                let scope = self.scope_of(placement);
+                Some((bound.placement.clone(), placement::judge(placement, managed, &scope, false, now)))
+            })
+            .collect()
+    }
+
+    /// Whether a policy is bound to Placements of which at least one does not exist.
+    pub fn lacks_placement(&self, policy: &PolicyKey) -> bool {
+        self.bound.get(policy).into_iter().flatten().any(|bound| {
+            !self.placements.contains_key(&(policy.namespace.clone(), bound.placement.clone()))
+        })
+    }
+
+    /// A managed cluster.
+    pub fn cluster(&self, name: &str) -> Option<Arc<ManagedCluster>> {
+        self.clusters.get(name).cloned()
+    }
+
+    /// Names of all managed clusters.
+    pub fn cluster_names(&self) -> impl Iterator<Item = &str> {
+        self.clusters.keys().map(String::as_str)
+    }
+
+    /// A root policy.
+    pub fn policy(&self, key: &PolicyKey) -> Option<Arc<Policy>> {
+        self.policies.get(key).cloned()
+    }
+
+    /// All root policies.
+    pub fn policies(&self) -> impl Iterator<Item = (&PolicyKey, &Arc<Policy>)> {
+        self.policies.iter()
+    }
+
+    /// The bindings of a policy.
+    pub fn bindings(&self, policy: &PolicyKey) -> &[Bound] {
+        self.bound.get(policy).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// A policy set.
+    pub fn policy_set(&self, name: &Name) -> Option<Arc<PolicySet>> {
+        self.policy_sets.get(name).cloned()
+    }
+
+    /// The policies of a set, by namespace and name.
+    pub fn policies_of_set(&self, namespace: &str, name: &str) -> Option<Vec<String>> {
+        let set = self.policy_sets.get(&(namespace.to_owned(), name.to_owned()))?;
+        Some(set.spec.policies.clone())
+    }
+
+    /// PlacementBindings of a namespace.
+    pub fn placement_bindings<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a PlacementBinding> {
+        self.placement_bindings.iter().filter(move |((of, _), _)| of == namespace).map(|(_, binding)| binding.as_ref())
+    }
+
+    /// A Placement, whether another controller decides for it, and the decision in full.
+    pub fn placement(&self, name: &Name, now: Timestamp) -> Option<(Arc<Placement>, bool, Decisions)> {
+        let placement = self.placements.get(name)?;
+        let selected = self.selections.get(name).map(|selection| selection.selected.clone()).unwrap_or_default();
+        let scope = self.scope_of(placement);
+        let decisions = self.decisions(name, placement, &scope, &selected, now);
+        Some((placement.clone(), self.foreign_decisions.contains_key(name), decisions))
+    }
+
+    /// All Placements.
+    pub fn placements(&self) -> impl Iterator<Item = &Name> {
+        self.placements.keys()
+    }
+
+    /// Decides every Placement again: tolerations run out with time.
+    pub fn time_passed(&mut self, now: Timestamp) -> Effects {
+        let placements = self.placements.keys().cloned().collect();
+        self.decide_all(placements, now)
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(manifest: Option<&Manifest>) -> Result<Option<Arc<T>>, ParseError> {
+    manifest.map(ocm::parse).transpose().map(|object| object.map(Arc::new))
+}
+
+fn replace<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => {
+            map.insert(key, value);
+        }
+        None => {
+            map.remove(&key);
+        }
+    }
+}
