@@ -1,4 +1,5 @@
-//! Settings that are right by themselves and do not fit together. Only keys that the policies use are compared.
+//! Settings that are right by themselves and do not fit together. Only keys that the policies use are
+//! compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,12 +60,15 @@ fn schedule_name(settings: &Settings<'_>) -> Option<Diagnostic> {
     let room = LONGEST_SCHEDULE_NAME.saturating_sub(prefix.len() + location.len() + 2);
     (room == 0).then(|| {
         let excess = prefix.len() + location.len() + 3 - LONGEST_SCHEDULE_NAME;
-        Diagnostic::error("backupPrefix", "and backupVolumeSnapshotLocation leave no room for the name of a cluster")
-            .found(&format!("{prefix}-{location}-"))
-            .hint(format!(
-                "a Schedule name has {LONGEST_SCHEDULE_NAME} characters at most: shorten the two by {excess} and the \
-                 length of your cluster names"
-            ))
+        Diagnostic::error(
+            "backupPrefix",
+            "and backupVolumeSnapshotLocation leave no room for the name of a cluster",
+        )
+        .found(&format!("{prefix}-{location}-"))
+        .hint(format!(
+            "a Schedule name has {LONGEST_SCHEDULE_NAME} characters at most: shorten the two by {excess} and \
+             the length of your cluster names"
+        ))
     })
 }
 
@@ -171,4 +175,71 @@ fn first_location_name(settings: &Settings<'_>, specification: &Value) -> Option
         .found(&names.join(", "))
         .hint("leave the name of the first of backupLocations out")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPECIFICATION: &str = r#"{
+        "backupLocations": [{"velero": {"credential": {"name": "cloud-credentials", "key": "cloud"}}}],
+        "configuration": {"nodeAgent": {"enable": true}},
+        "snapshotLocations": [{"velero": {}}, {"name": "own", "velero": {}}]
+    }"#;
+
+    #[test]
+    fn settings_that_do_not_fit_together_are_found() {
+        let fitting = [
+            ("backupPrefix", "acm-pv"),
+            ("backupVolumeSnapshotLocation", "dpa-1"),
+            ("backupSnapshotVolumes", "true"),
+            ("backupDefaultVolumesToRestic", "false"),
+            ("restoreRestorePVs", "true"),
+            ("dpaName", "dpa"),
+            ("dpaBackupCloudCredentialsName", "cloud-credentials"),
+            ("dpaSpec", SPECIFICATION),
+        ];
+        let (long, wrong_field) = ("p".repeat(40), SPECIFICATION.replace("\"cloud\"", "\"credentials\""));
+        let (no_agent, named) = (
+            SPECIFICATION.replace("nodeAgent", "other"),
+            SPECIFICATION.replacen("{\"velero\"", "{\"name\": \"b\", \"velero\"", 1),
+        );
+        for (changes, expected) in [
+            (vec![], None),
+            (vec![("backupVolumeSnapshotLocation", "own")], None),
+            (vec![("backupVolumeSnapshotLocation", "")], None),
+            (
+                vec![("backupPrefix", long.as_str())],
+                Some("error: backupPrefix: and backupVolumeSnapshotLocation leave"),
+            ),
+            (
+                vec![("backupSnapshotVolumes", "false"), ("restoreRestorePVs", "false")],
+                Some("data of volumes is not backed up"),
+            ),
+            (vec![("restoreRestorePVs", "false")], Some("exactly when")),
+            (vec![("backupDefaultVolumesToRestic", "true")], None),
+            (vec![("backupDefaultVolumesToRestic", "true"), ("dpaSpec", &no_agent)], Some("no node agent")),
+            (vec![("backupVolumeSnapshotLocation", "dpa-2")], Some("dpaSpec makes: dpa-1, own")),
+            (vec![("dpaBackupCloudCredentialsName", "other")], Some("another Secret")),
+            (
+                vec![("dpaSpec", &wrong_field)],
+                Some("error: dpaSpec: backupLocations[0].credential names a key"),
+            ),
+            (vec![("dpaSpec", &named)], Some("no backup location dpa-1")),
+            (vec![("backupVolumeSnapshotLocation", "<later>")], None),
+        ] {
+            let mut data: BTreeMap<String, String> =
+                fitting.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            data.extend(changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+            let used = data.keys().cloned().collect();
+            let findings: Vec<_> = check(&data, &used).iter().map(ToString::to_string).collect();
+            match expected {
+                None => assert!(findings.is_empty(), "{changes:?}: {findings:?}"),
+                Some(part) => {
+                    assert!(findings.len() == 1 && findings[0].contains(part), "{changes:?}: {findings:?}");
+                }
+            }
+            assert!(check(&data, &BTreeSet::new()).is_empty(), "unused keys are not compared");
+        }
+    }
 }

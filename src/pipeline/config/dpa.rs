@@ -1,5 +1,5 @@
-//! The specification of the DataProtectionApplication, checked by the rules of the OADP operator before it is applied:
-//! the operator would refuse it on every cluster, one error at a time.
+//! The specification of the `DataProtectionApplication`, checked by the rules of the OADP operator before it
+//! is applied: the operator would refuse it on every cluster, one error at a time.
 
 use serde_json::Value;
 
@@ -151,7 +151,8 @@ fn check_configuration(spec: &Value, findings: &mut Findings<'_>) {
             );
         } else {
             findings.warning(
-                "has configuration.restic, which OADP 1.5 refuses: it is written as nodeAgent with uploaderType kopia",
+                "has configuration.restic, which OADP 1.5 refuses: it is written as nodeAgent with \
+                 uploaderType kopia",
                 "write configuration.nodeAgent: {enable: ..., uploaderType: kopia}",
             );
         }
@@ -224,10 +225,10 @@ fn check_backup_locations(spec: &Value, findings: &mut Findings<'_>) {
                 }
             }
             (true, true) => {
-                findings.error(format!("{path} has both velero and bucket"), "keep one of the two")
+                findings.error(format!("{path} has both velero and bucket"), "keep one of the two");
             }
             (false, false) => {
-                findings.error(format!("{path} has neither velero nor bucket"), "add velero: {...}")
+                findings.error(format!("{path} has neither velero nor bucket"), "add velero: {...}");
             }
         }
     }
@@ -270,7 +271,7 @@ fn check_backup_location(path: &str, location: &Value, images: bool, findings: &
                 );
             } else {
                 findings.warning(
-                    format!("{path} has no config.region: OADP refuses it when the bucket does not tell its region"),
+                    format!("{path} has no config.region: OADP needs it when the bucket does not tell it"),
                     "set the region of the bucket, for example us-east-1",
                 );
             }

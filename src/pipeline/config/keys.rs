@@ -86,11 +86,12 @@ pub(super) fn check(name: &str, shown: &str, value: &str) -> Vec<Diagnostic> {
         return credentials(shown, value);
     }
     let several_lines = value.trim_end().contains('\n');
+    let is_secret = kind.is_none() && sounds_secret(name);
     let mut findings: Vec<Diagnostic> = placeholders(value)
         .into_iter()
         .map(|(placeholder, line)| {
             Diagnostic::error(shown, "still has a placeholder of the sample")
-                .found(&placeholder)
+                .found(if is_secret { "<...>" } else { &placeholder })
                 .hint("replace it with your value")
                 .line(several_lines.then_some(line))
         })
@@ -104,13 +105,18 @@ pub(super) fn check(name: &str, shown: &str, value: &str) -> Vec<Diagnostic> {
     findings
 }
 
+/// Whether an undocumented key may hold a secret, by its name.
+fn sounds_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["credential", "secret", "password", "token", "key"].iter().any(|word| name.contains(word))
+}
+
 fn check_kind(kind: Kind, key: &str, value: &str) -> Vec<Diagnostic> {
     match kind {
         Kind::Boolean => values::boolean(key, value),
         Kind::Namespace => values::namespace(key, value),
-        Kind::ObjectName => values::object_name(key, value),
         Kind::OptionalObjectName if value.is_empty() => Vec::new(),
-        Kind::OptionalObjectName => values::object_name(key, value),
+        Kind::ObjectName | Kind::OptionalObjectName => values::object_name(key, value),
         Kind::NamePrefix => values::name_prefix(key, value),
         Kind::Channel => values::channel(key, value),
         Kind::Credentials => credentials(key, value),
@@ -123,7 +129,8 @@ fn check_kind(kind: Kind, key: &str, value: &str) -> Vec<Diagnostic> {
     }
 }
 
-/// Never shows the value, decoded or not: only the placeholders that the samples ship are known to be no secret.
+/// Never shows the value, decoded or not: only the placeholders that the samples ship are known to be no
+/// secret.
 fn credentials(key: &str, value: &str) -> Vec<Diagnostic> {
     const OF_THE_SAMPLES: [&str; 2] = ["<id>", "<key>"];
     const HINT: &str = "encode the file with the credentials: base64 -w0 credentials-file";
@@ -154,4 +161,47 @@ fn credentials(key: &str, value: &str) -> Vec<Diagnostic> {
                 .line(Some(line))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+
+    use super::*;
+
+    const KEY: &str = "dpaAwsBackupCloudCredentials";
+
+    fn encoded(text: &str) -> String {
+        base64::engine::general_purpose::STANDARD.encode(text)
+    }
+
+    #[test]
+    fn credentials_are_judged_and_never_shown() {
+        for (value, expected) in [
+            (encoded("[default]\naws_access_key_id=AKIAHIDDEN\n"), ""),
+            (
+                encoded("[default]\naws_access_key_id=<id>\nsecret=hidden"),
+                "line 2: still has a placeholder of the sample in the decoded text, found \"<id>\"",
+            ),
+            (encoded("password=pa<hidden>word"), "found \"<...>\""),
+            ("hidden!".to_owned(), "is not base64"),
+            ("<hidden>".to_owned(), "still has a placeholder"),
+            (String::new(), "is empty"),
+            (encoded("\n"), "is empty after decoding"),
+            (encoded("ab\ncd").replace('Y', "Y\n"), ""),
+        ] {
+            let findings: Vec<_> = check(KEY, KEY, &value).iter().map(ToString::to_string).collect();
+            if expected.is_empty() {
+                assert!(findings.is_empty(), "{value}: {findings:?}");
+            } else {
+                assert!(findings.len() == 1 && findings[0].contains(expected), "{value}: {findings:?}");
+            }
+            assert!(
+                !findings.iter().any(|finding| finding.to_lowercase().contains("hidden")),
+                "{findings:?}"
+            );
+        }
+        let own = check("myPassword", "myPassword", "pa<hidden>word");
+        assert_eq!((own.len(), own[0].found.as_str()), (1, "<...>"));
+    }
 }

@@ -1,7 +1,8 @@
 //! The ConfigMap with the settings of the policies: every finding at once, before anything is rendered.
 //!
-//! Takes the `data` of the ConfigMap and the keys that the policies in use read; gives [`Diagnostic`]s with key, line
-//! and hint. Must not touch: templates beyond finding the keys in them, clients, the clock. No diagnostic shows a secret.
+//! Takes the `data` of the ConfigMap and the keys that the policies in use read; gives [`Diagnostic`]s with
+//! key, line and hint. Must not touch: templates beyond finding the keys in them, clients, the clock. No
+//! diagnostic shows a secret.
 
 mod base64_text;
 mod cross;
@@ -31,8 +32,9 @@ const MAPPINGS_KEY: &str = "restoreStorageConfigMappings";
 /// The same key as the documentation of the policies writes it.
 const MAPPINGS_ALIAS: &str = "restore.mappings";
 
-/// The data with the other spelling of a key filled in, so that policies find it: `restore.mappings` is read as
-/// `restoreStorageConfigMappings` where that is missing. Give the result to [`validate`] and to the templates.
+/// The data with the other spelling of a key filled in, so that policies find it: `restore.mappings` is read
+/// as `restoreStorageConfigMappings` where that is missing. Give the result to [`validate`] and to the
+/// templates.
 pub fn with_aliases(data: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut data = data.clone();
     if let Some(mappings) = data.get(MAPPINGS_ALIAS).cloned() {
@@ -41,8 +43,8 @@ pub fn with_aliases(data: &BTreeMap<String, String>) -> BTreeMap<String, String>
     data
 }
 
-/// Checks every key that the policies use, sorted by key. Keys that no policy uses are not looked at, except to point
-/// out a spelling that is close to a missing one.
+/// Checks every key that the policies use, sorted by key. Keys that no policy uses are not looked at, except
+/// to point out a spelling that is close to a missing one.
 pub fn validate(data: &BTreeMap<String, String>, used: &BTreeSet<String>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for key in used {
@@ -102,4 +104,71 @@ fn misspelt(data: &BTreeMap<String, String>, used: &BTreeSet<String>) -> Vec<Dia
         );
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn findings(pairs: &[(&str, &str)], used: &[&str]) -> Vec<String> {
+        let used = used.iter().map(|key| (*key).to_owned()).collect();
+        validate(&data(pairs), &used).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_missing_key_names_its_default() {
+        let missing = "is missing, and a policy reads it: it would be rendered as \"<no value>\"";
+        assert_eq!(
+            findings(&[], &["dpaName", "backupTTL", "ownKey"]),
+            [
+                format!("error: backupTTL: {missing}; for example backupTTL: 240h0m0s"),
+                format!("error: dpaName: {missing}; set it to its default, dpaName: dpa"),
+                format!(
+                    "error: ownKey: {missing}; add ownKey to ConfigMap hdr-app-configmap, or take it out of \
+                     the policy"
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_misspelt_key_is_pointed_out_only_where_the_real_one_is_missing() {
+        let found = findings(&[("backupNs", "a")], &["backupNS"]);
+        assert!(found[0].ends_with("; rename backupNs to backupNS"), "{found:?}");
+        assert_eq!(found[1], "warning: backupNs: is not a known key; did you mean backupNS?");
+        assert_eq!(findings(&[("backupNs", "a"), ("backupNS", "a")], &["backupNS"]), [""; 0]);
+        assert_eq!(findings(&[("somethingElse", "a")], &[]), [""; 0]);
+        assert_eq!(findings(&[("backupNs", "a")], &["backupNs"]), [""; 0]);
+    }
+
+    #[test]
+    fn both_spellings_of_the_mappings_are_understood() {
+        let used = BTreeSet::from([MAPPINGS_KEY.to_owned()]);
+        let alias = data(&[(MAPPINGS_ALIAS, "{a: b}")]);
+        assert!(validate(&alias, &used)[0].hint.starts_with("rename restore.mappings"));
+        assert_eq!(validate(&with_aliases(&alias), &used), []);
+        let wrong = validate(&with_aliases(&data(&[(MAPPINGS_ALIAS, "[]")])), &used);
+        assert_eq!((wrong.len(), wrong[0].key.as_str()), (1, MAPPINGS_ALIAS));
+        let both = data(&[(MAPPINGS_ALIAS, "{a: b}"), (MAPPINGS_KEY, "{a: c}")]);
+        let found = validate(&with_aliases(&both), &used);
+        assert_eq!(
+            found[0].to_string(),
+            "warning: restore.mappings: is ignored beside restoreStorageConfigMappings; keep one of the two"
+        );
+        assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn findings_come_in_the_order_of_keys() {
+        let found = findings(
+            &[("backupTTL", "10d"), ("backupNS", "A"), ("backupSchedule", "now")],
+            &["backupTTL", "backupNS", "backupSchedule"],
+        );
+        let keys: Vec<_> = found.iter().map(|finding| finding.split(": ").nth(1).unwrap()).collect();
+        assert_eq!(keys, ["backupNS", "backupSchedule", "backupTTL"]);
+    }
 }

@@ -1,4 +1,4 @@
-//! The ConfigMaps that ship with the policies, as they are and filled in.
+//! The sample settings that ship with the policies, as they are and filled in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -25,8 +25,8 @@ fn sample(name: &str) -> Option<BTreeMap<String, String>> {
     Some(serde_json::from_value(config_map["data"].clone()).unwrap())
 }
 
-/// The samples indent the lines of a quoted value no deeper than its key, which kubectl accepts and our reader does not.
-/// White space at the beginning of such a line means nothing, so more of it changes nothing.
+/// The samples indent the lines of a quoted value no deeper than its key, which kubectl accepts and our
+/// reader does not. White space at the beginning of such a line means nothing, so more of it changes nothing.
 fn read_documents(mut text: String) -> Vec<Value> {
     loop {
         let error = match yaml::read_documents(&text) {

@@ -1,6 +1,7 @@
 //! The shape of a cron expression.
 
-/// Checks the shape of what Velero reads as a schedule: five fields or a descriptor, with an optional time zone.
+/// Checks the shape of what Velero reads as a schedule: five fields or a descriptor, with an optional time
+/// zone.
 pub(super) fn check_schedule(text: &str) -> Result<(), String> {
     let text = text.trim();
     let expression = match text.strip_prefix("CRON_TZ=").or_else(|| text.strip_prefix("TZ=")) {

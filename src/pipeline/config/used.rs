@@ -21,9 +21,9 @@ fn pattern(text: &str) -> Regex {
 
 /// `(lookup "v1" "ConfigMap" "" "hdr-app-configmap")`, with or without the parentheses.
 fn lookup() -> String {
-    format!(
-        r"\(?\s*lookup\s+{QUOTE}v1{QUOTE}\s+{QUOTE}ConfigMap{QUOTE}\s+\S+\s+{QUOTE}{CONFIG_MAP_NAME}{QUOTE}\s*\)?"
-    )
+    let arguments =
+        format!(r"{QUOTE}v1{QUOTE}\s+{QUOTE}ConfigMap{QUOTE}\s+\S+\s+{QUOTE}{CONFIG_MAP_NAME}{QUOTE}");
+    format!(r"\(?\s*lookup\s+{arguments}\s*\)?")
 }
 
 static OBJECT_VARIABLE: LazyLock<Regex> =
@@ -48,9 +48,9 @@ static WITH_LOOKUP: LazyLock<Regex> =
     LazyLock::new(|| pattern(&format!(r"with\s+{}(\.data\b)?\s*-?\s*(?:hub)?\}}\}}", lookup())));
 static DOT_FIELD: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"[\s({{]\.data\.{FIELD}")));
 
-/// The keys of [`CONFIG_MAP_NAME`] that the templates name, whether by a variable that holds the looked-up object or its
-/// data, by `index`, by `fromConfigMap`, or as `.data.KEY` inside `with (lookup …)`. A text that reads other ConfigMaps
-/// adds nothing for those.
+/// The keys of [`CONFIG_MAP_NAME`] that the templates name, whether by a variable that holds the looked-up
+/// object or its data, by `index`, by `fromConfigMap`, or as `.data.KEY` inside `with (lookup …)`. What a
+/// text reads elsewhere adds nothing.
 pub fn used_keys<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     for text in texts.filter(|text| text.contains(CONFIG_MAP_NAME)) {
@@ -111,7 +111,8 @@ mod tests {
             // Others' keys.
             (
                 format!(
-                    r#"{{{{hub $c := {lookup} hub}}}}{{{{hub $o := (lookup "v1" "ConfigMap" "" "other") hub}}}}{{{{hub $o.data.z hub}}}}{{{{hub $c.metadata.name hub}}}}"#
+                    r#"{{{{hub $c := {lookup} hub}}}}
+                       {{{{hub $o := (lookup "v1" "ConfigMap" "" "other") hub}}}}{{{{hub $o.data.z hub}}}}"#
                 ),
                 vec![],
             ),

@@ -89,12 +89,16 @@ pub(super) fn time_to_live(key: &str, value: &str) -> Vec<Diagnostic> {
     }))
 }
 
-/// Reads a value that policies pass through `toLiteral`: YAML (flow style, trailing commas allowed) on one line.
+/// Reads a value that policies pass through `toLiteral`: YAML (flow style, trailing commas allowed) on one
+/// line.
 pub(super) fn literal(key: &str, value: &str, findings: &mut Vec<Diagnostic>) -> Option<Value> {
     if value.contains('\n') {
         findings.push(
             Diagnostic::error(key, "has several lines, and toLiteral in the policies refuses line breaks")
-                .hint("write it in flow style in double quotes, which folds the lines, instead of a block (| or >)")
+                .hint(
+                    "write it in flow style in double quotes, which folds the lines, instead of a block (| \
+                     or >)",
+                )
                 .line(Some(1)),
         );
     }
@@ -260,7 +264,7 @@ mod tests {
             match expected {
                 None => assert!(findings.is_empty(), "{value}: {findings:?}"),
                 Some(part) => {
-                    assert!(findings.len() == 1 && findings[0].contains(part), "{value}: {findings:?}")
+                    assert!(findings.len() == 1 && findings[0].contains(part), "{value}: {findings:?}");
                 }
             }
         }
