@@ -21,8 +21,8 @@ pub fn deletion(key: &ObjectKey, allow_destructive: bool) -> DeletionVerdict {
     match loss(&key.gvk.group, &key.gvk.kind) {
         Some(loss) if !allow_destructive => DeletionVerdict::Held {
             why: format!(
-                "{key} is kept: deleting it {loss}; annotate the policy with {ALLOW_DESTRUCTIVE_ANNOTATION}=\"true\" \
-                 to delete it"
+                "{key} is kept: deleting it {loss}; annotate the policy with \
+                 {ALLOW_DESTRUCTIVE_ANNOTATION}=\"true\" to delete it"
             ),
         },
         Some(_) | None => DeletionVerdict::Allowed,
@@ -111,8 +111,8 @@ mod tests {
         let DeletionVerdict::Held { why } = deletion(&key("v1", "Secret"), false) else { panic!("not held") };
         assert_eq!(
             why,
-            "Secret acm-app-backup/x is kept: deleting it takes away the access to the backups; annotate the policy \
-             with flotilla.dev/allow-destructive=\"true\" to delete it"
+            "Secret acm-app-backup/x is kept: deleting it takes away the access to the backups; annotate the \
+             policy with flotilla.dev/allow-destructive=\"true\" to delete it"
         );
     }
 }

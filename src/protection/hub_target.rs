@@ -8,9 +8,9 @@ use crate::api::object::Manifest;
 const HUB_BACKUP_NAMESPACE: &str = "open-cluster-management-backup";
 const COMPONENT: &str = "cluster-backup";
 
-/// Why Velero must not be installed in `backup_namespace` of a cluster with these `MultiClusterHub` objects: while the
-/// component `cluster-backup` is off, the hub's operator uninstalls OADP there and deletes the namespace. The hub's
-/// operator would undo the policy, so this is found before anything is applied.
+/// Why Velero must not be installed in `backup_namespace` of a cluster with these `MultiClusterHub` objects:
+/// while the component `cluster-backup` is off, the hub's operator uninstalls OADP there and deletes the
+/// namespace. The hub's operator would undo the policy, so this is found before anything is applied.
 pub fn multi_cluster_hub_conflict(backup_namespace: &str, hubs: &[Manifest]) -> Option<String> {
     if backup_namespace != HUB_BACKUP_NAMESPACE {
         return None;
@@ -19,8 +19,9 @@ pub fn multi_cluster_hub_conflict(backup_namespace: &str, hubs: &[Manifest]) -> 
     let name = hub.name().unwrap_or_default();
     let namespace = hub.namespace().unwrap_or_default();
     Some(format!(
-        "backupNS is {HUB_BACKUP_NAMESPACE:?}, which MultiClusterHub {namespace}/{name} empties and deletes while its \
-         component {COMPONENT} is off: enable {COMPONENT} in spec.overrides.components first, or choose another backupNS"
+        "backupNS is {HUB_BACKUP_NAMESPACE:?}, which MultiClusterHub {namespace}/{name} empties and deletes \
+         while its component {COMPONENT} is off: enable {COMPONENT} in spec.overrides.components first, or \
+         choose another backupNS"
     ))
 }
 

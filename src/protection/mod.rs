@@ -1,7 +1,7 @@
 //! What is Velero's own: rules about its objects that hold whichever policy wrote them.
 //!
-//! Takes rendered and observed objects as values; gives checks, translations for the version on the cluster, and what
-//! is held back with its reason. Must not touch: clients, the clock, templates.
+//! Takes rendered and observed objects as values; gives checks, translations for the version on the cluster,
+//! and what is held back with its reason. Must not touch: clients, the clock, templates.
 
 pub mod guard;
 pub mod hub_target;

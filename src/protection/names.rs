@@ -20,8 +20,8 @@ const LOCATION_KEY: &str = "backupVolumeSnapshotLocation";
 /// A Schedule whose backups would have too long a name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "Schedule name {name:?} for cluster {cluster:?} has {length} characters, at most {LONGEST_SCHEDULE_NAME} leave room \
-     for the time in a backup name: {hint}"
+    "Schedule name {name:?} for cluster {cluster:?} has {length} characters, at most {LONGEST_SCHEDULE_NAME} \
+     leave room for the time in a backup name: {hint}"
 )]
 pub struct NameTooLong {
     /// Name of the Schedule.
@@ -34,8 +34,9 @@ pub struct NameTooLong {
     pub hint: String,
 }
 
-/// Checks the name of a Schedule; every other kind passes. `config` is the data of the ConfigMap, from which the
-/// shortest cut is worked out. One cluster with a long name must not stop the others: the check is per cluster.
+/// Checks the name of a Schedule; every other kind passes. `config` is the data of the ConfigMap, from which
+/// the shortest cut is worked out. One cluster with a long name must not stop the others: the check is per
+/// cluster.
 pub fn check_schedule_name(
     schedule: &Manifest,
     cluster: &str,
@@ -65,8 +66,8 @@ fn hint(excess: usize, cluster: &str, config: Option<&BTreeMap<String, String>>)
         format!("{cut} (now {prefix:?} and {location:?})")
     } else {
         format!(
-            "{PREFIX_KEY} {prefix:?} and {LOCATION_KEY} {location:?} cannot be cut by {excess} {characters}; the cluster \
-             name {cluster:?} is too long"
+            "{PREFIX_KEY} {prefix:?} and {LOCATION_KEY} {location:?} cannot be cut by {excess} {characters}; \
+             the cluster name {cluster:?} is too long"
         )
     }
 }
@@ -111,8 +112,9 @@ mod tests {
         assert_eq!(
             error("pacman-app", "dpa-1", cluster),
             "Schedule name \"pacman-app-dpa-1-production-frankfurt-eu-central-1\" for cluster \
-             \"production-frankfurt-eu-central-1\" has 50 characters, at most 47 leave room for the time in a backup \
-             name: shorten backupPrefix + backupVolumeSnapshotLocation by 3 characters (now \"pacman-app\" and \"dpa-1\")"
+             \"production-frankfurt-eu-central-1\" has 50 characters, at most 47 leave room for the time in \
+             a backup name: shorten backupPrefix + backupVolumeSnapshotLocation by 3 characters (now \
+             \"pacman-app\" and \"dpa-1\")"
         );
         let long = "c".repeat(46);
         assert!(error("a", "", &long).ends_with(&format!("the cluster name {long:?} is too long")));

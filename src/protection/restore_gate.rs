@@ -1,5 +1,5 @@
-//! Holds a Restore back until its backup can be restored: Velero handles a Restore once, so one that is created too
-//! early fails for good.
+//! Holds a Restore back until its backup can be restored: Velero handles a Restore once, so one that is
+//! created too early fails for good.
 
 use super::VELERO_GROUP;
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
@@ -18,7 +18,8 @@ pub enum Gate {
     },
 }
 
-/// The Backup that a Restore names; `None` for other kinds and for Restores by `scheduleName`, which Velero resolves.
+/// The Backup that a Restore names; `None` for other kinds and for Restores by `scheduleName`, which Velero
+/// resolves.
 pub fn backup_key(restore: &Manifest) -> Option<ObjectKey> {
     let gvk = restore.gvk();
     if !gvk.same_kind(VELERO_GROUP, "Restore") {
@@ -32,8 +33,9 @@ pub fn backup_key(restore: &Manifest) -> Option<ObjectKey> {
     })
 }
 
-/// Judges a rendered Restore. `backup` is the observed Backup of [`backup_key`]; `existing_restore` says whether the
-/// Restore is on the cluster already: then it has been handled, or is being, and nothing is gained by holding it.
+/// Judges a rendered Restore. `backup` is the observed Backup of [`backup_key`]; `existing_restore` says
+/// whether the Restore is on the cluster already: then it has been handled, or is being, and nothing is
+/// gained by holding it.
 pub fn restore_gate(
     restore: &Manifest,
     backup: Option<&Manifest>,
@@ -45,10 +47,10 @@ pub fn restore_gate(
     let held = |why: String| Gate::Held { message: why, waits_for: waits_for.clone() };
     let Some(backup) = backup else {
         return held(format!(
-            "Backup {name} is not visible on cluster {cluster} yet: Velero syncs backups from the object storage every \
-             minute and the restore starts as soon as it appears; if it does not, check that its BackupStorageLocation \
-             is Available and has the bucket and prefix of the cluster that was backed up, and the name of the backup \
-             in the label"
+            "Backup {name} is not visible on cluster {cluster} yet: Velero syncs backups from the object \
+             storage every minute and the restore starts as soon as it appears; if it does not, check that \
+             its BackupStorageLocation is Available and has the bucket and prefix of the cluster that was \
+             backed up, and the name of the backup in the label"
         ));
     };
     if backup.is_deleting() {
@@ -57,7 +59,8 @@ pub fn restore_gate(
     match backup.text_at(&["status", "phase"]).unwrap_or_default() {
         "Completed" | "PartiallyFailed" => Gate::Open,
         phase @ ("Failed" | "FailedValidation" | "Deleting") => held(format!(
-            "Backup {name} on cluster {cluster} is in phase {phase} and cannot be restored: choose another backup"
+            "Backup {name} on cluster {cluster} is in phase {phase} and cannot be restored: choose another \
+             backup"
         )),
         phase @ (""
         | "New"
@@ -70,13 +73,13 @@ pub fn restore_gate(
         | "FinalizingPartiallyFailed") => {
             let phase = if phase.is_empty() { "New" } else { phase };
             held(format!(
-                "Backup {name} on cluster {cluster} is in phase {phase} and cannot be restored yet: the restore starts \
-                 when the backup is Completed or PartiallyFailed"
+                "Backup {name} on cluster {cluster} is in phase {phase} and cannot be restored yet: the \
+                 restore starts when the backup is Completed or PartiallyFailed"
             ))
         }
         phase => held(format!(
-            "Backup {name} on cluster {cluster} is in phase {phase:?}, which is not known as restorable: the restore \
-             starts when the backup is Completed or PartiallyFailed"
+            "Backup {name} on cluster {cluster} is in phase {phase:?}, which is not known as restorable: the \
+             restore starts when the backup is Completed or PartiallyFailed"
         )),
     }
 }
@@ -87,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    fn restore(spec: Value) -> Manifest {
+    fn restore(spec: &Value) -> Manifest {
         Manifest::parse(json!({"apiVersion": "velero.io/v1", "kind": "Restore",
             "metadata": {"name": "restore-b1", "namespace": "acm-app-backup"}, "spec": spec}))
         .unwrap()
@@ -111,7 +114,7 @@ mod tests {
 
     #[test]
     fn only_a_finished_backup_opens_the_gate() {
-        let restore = restore(json!({"backupName": "b1"}));
+        let restore = restore(&json!({"backupName": "b1"}));
         for (phase, part) in [
             (Some("Completed"), None),
             (Some("PartiallyFailed"), None),
@@ -134,11 +137,11 @@ mod tests {
 
     #[test]
     fn a_backup_that_is_not_there_yet_is_explained() {
-        let restore = restore(json!({"backupName": "b1"}));
+        let restore = restore(&json!({"backupName": "b1"}));
         let found = message(restore_gate(&restore, None, false, "c2")).unwrap();
         assert!(found.starts_with("Backup b1 is not visible on cluster c2 yet: Velero syncs"), "{found}");
         assert_eq!(restore_gate(&restore, None, true, "c2"), Gate::Open);
-        let by_schedule = self::restore(json!({"scheduleName": "s1"}));
+        let by_schedule = self::restore(&json!({"scheduleName": "s1"}));
         assert_eq!(restore_gate(&by_schedule, None, false, "c2"), Gate::Open);
         assert_eq!(restore_gate(&backup(None), None, false, "c2"), Gate::Open);
     }

@@ -1,4 +1,5 @@
-//! Writes old inputs in the words of the Velero and OADP on the cluster: policies of the restic time keep working.
+//! Writes old inputs in the words of the Velero and OADP on the cluster: policies of the restic time keep
+//! working.
 
 use std::fmt;
 
@@ -7,12 +8,13 @@ use serde_json::{Map, Value, json};
 use super::{OADP_GROUP, VELERO_GROUP};
 use crate::api::object::Manifest;
 
-/// What the cluster's CustomResourceDefinitions know. `None` means unknown: then the current version is assumed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What the cluster's `CustomResourceDefinition`s know. `None` means unknown: then the current version is
+/// assumed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Target {
     /// Whether Schedules and Backups have `defaultVolumesToFsBackup` (Velero 1.10).
     pub schedule_knows_fs_backup: Option<bool>,
-    /// Whether the DataProtectionApplication has `configuration.nodeAgent` (OADP 1.3).
+    /// Whether the `DataProtectionApplication` has `configuration.nodeAgent` (OADP 1.3).
     pub dpa_knows_node_agent: Option<bool>,
 }
 
@@ -55,7 +57,8 @@ impl fmt::Display for Translation {
         match self.change {
             Change::EmptySnapshotLocation { path } => write!(
                 formatter,
-                "empty entries of {path}.volumeSnapshotLocations are left out (refused by Velero 1.14 and later)"
+                "empty entries of {path}.volumeSnapshotLocations are left out (refused by Velero 1.14 and \
+                 later)"
             ),
             Change::FsBackup { path } => write!(
                 formatter,
@@ -63,20 +66,21 @@ impl fmt::Display for Translation {
             ),
             Change::FsBackupAlreadySet { path } => write!(
                 formatter,
-                "{path}.defaultVolumesToRestic is left out, defaultVolumesToFsBackup is set (Velero 1.10 and later)"
+                "{path}.defaultVolumesToRestic is left out, defaultVolumesToFsBackup is set (Velero 1.10 and \
+                 later)"
             ),
             Change::NodeAgent => formatter.write_str(
-                "spec.configuration.restic is written as nodeAgent with uploaderType kopia (OADP 1.3 and later)",
+                "spec.configuration.restic is written as nodeAgent with uploaderType kopia (OADP 1.3 and \
+                 later)",
             ),
-            Change::NodeAgentAlreadySet => formatter.write_str(
-                "spec.configuration.restic is left out, nodeAgent is set (OADP 1.3 and later)",
-            ),
+            Change::NodeAgentAlreadySet => formatter
+                .write_str("spec.configuration.restic is left out, nodeAgent is set (OADP 1.3 and later)"),
         }
     }
 }
 
-/// Translates a rendered object; kinds other than Schedule, Backup and DataProtectionApplication pass unchanged.
-/// Translating twice changes nothing more.
+/// Translates a rendered object; kinds other than Schedule, Backup and `DataProtectionApplication` pass
+/// unchanged. Translating twice changes nothing more.
 pub fn modernise(object: Manifest, target: &Target) -> (Manifest, Vec<Translation>) {
     let gvk = object.gvk();
     let name = format!("{} {}", object.kind(), object.name().unwrap_or_default());
@@ -95,7 +99,8 @@ pub fn modernise(object: Manifest, target: &Target) -> (Manifest, Vec<Translatio
     if changes.is_empty() {
         return (object, Vec::new());
     }
-    // The type and the metadata are as they were, so this reads again; were it not so, the object would stay as it was.
+    // The type and the metadata are as they were, so this reads again; were it not so, the object would stay
+    // as it was.
     match Manifest::parse(value) {
         Ok(translated) => {
             let translation = |change| Translation { object: name.clone(), change };
@@ -163,9 +168,9 @@ mod tests {
         .unwrap()
     }
 
-    fn run(api_version: &str, kind: &str, spec: &Value, target: Target) -> (Value, Vec<String>) {
-        let (translated, translations) = modernise(object(api_version, kind, spec), &target);
-        let (again, none) = modernise(translated.clone(), &target);
+    fn run(api_version: &str, kind: &str, spec: &Value, target: &Target) -> (Value, Vec<String>) {
+        let (translated, translations) = modernise(object(api_version, kind, spec), target);
+        let (again, none) = modernise(translated.clone(), target);
         assert_eq!((again, none), (translated.clone(), vec![]));
         let texts = translations.iter().map(ToString::to_string).collect();
         (translated.at(&["spec"]).cloned().unwrap(), texts)
@@ -175,7 +180,7 @@ mod tests {
     fn schedules_of_the_restic_time_are_rewritten() {
         let spec = json!({"schedule": "@daily", "template": {"defaultVolumesToRestic": true,
             "volumeSnapshotLocations": [""], "ttl": "24h"}});
-        let (translated, texts) = run("velero.io/v1", "Schedule", &spec, UNKNOWN);
+        let (translated, texts) = run("velero.io/v1", "Schedule", &spec, &UNKNOWN);
         assert_eq!(
             translated,
             json!({"schedule": "@daily", "template": {"defaultVolumesToFsBackup": true, "ttl": "24h"}})
@@ -183,13 +188,13 @@ mod tests {
         assert_eq!(
             texts,
             [
-                "Schedule x: empty entries of spec.template.volumeSnapshotLocations are left out (refused by Velero \
-                 1.14 and later)",
-                "Schedule x: spec.template.defaultVolumesToRestic is written as defaultVolumesToFsBackup (Velero 1.10 \
-                 and later)",
+                "Schedule x: empty entries of spec.template.volumeSnapshotLocations are left out (refused by \
+                 Velero 1.14 and later)",
+                "Schedule x: spec.template.defaultVolumesToRestic is written as defaultVolumesToFsBackup \
+                 (Velero 1.10 and later)",
             ]
         );
-        let (translated, texts) = run("velero.io/v1", "Schedule", &spec, OLD);
+        let (translated, texts) = run("velero.io/v1", "Schedule", &spec, &OLD);
         assert_eq!(
             translated,
             json!({"schedule": "@daily", "template": {"defaultVolumesToRestic": true, "ttl": "24h"}})
@@ -201,14 +206,14 @@ mod tests {
     fn what_is_set_already_wins() {
         let spec = json!({"defaultVolumesToRestic": true, "defaultVolumesToFsBackup": false,
             "volumeSnapshotLocations": ["", "dpa-1", null]});
-        let (translated, texts) = run("velero.io/v1", "Backup", &spec, UNKNOWN);
+        let (translated, texts) = run("velero.io/v1", "Backup", &spec, &UNKNOWN);
         assert_eq!(
             translated,
             json!({"defaultVolumesToFsBackup": false, "volumeSnapshotLocations": ["dpa-1"]})
         );
         assert_eq!(texts.len(), 2);
         let spec = json!({"configuration": {"restic": {"enable": true}, "nodeAgent": {"enable": false}}});
-        let (translated, _) = run("oadp.openshift.io/v1alpha1", "DataProtectionApplication", &spec, UNKNOWN);
+        let (translated, _) = run("oadp.openshift.io/v1alpha1", "DataProtectionApplication", &spec, &UNKNOWN);
         assert_eq!(translated, json!({"configuration": {"nodeAgent": {"enable": false}}}));
     }
 
@@ -217,7 +222,7 @@ mod tests {
         let spec = json!({"configuration": {"restic": {"enable": true, "timeout": "2h",
             "supplementalGroups": [1], "podConfig": {"nodeSelector": {"a": "b"}}}, "velero": {}}});
         let (translated, texts) =
-            run("oadp.openshift.io/v1alpha1", "DataProtectionApplication", &spec, UNKNOWN);
+            run("oadp.openshift.io/v1alpha1", "DataProtectionApplication", &spec, &UNKNOWN);
         assert_eq!(
             translated,
             json!({"configuration": {"nodeAgent": {"enable": true, "timeout": "2h", "uploaderType": "kopia",
@@ -225,12 +230,10 @@ mod tests {
         );
         assert_eq!(
             texts,
-            [
-                "DataProtectionApplication x: spec.configuration.restic is written as nodeAgent with uploaderType kopia \
-              (OADP 1.3 and later)"
-            ]
+            ["DataProtectionApplication x: spec.configuration.restic is written as nodeAgent with \
+             uploaderType kopia (OADP 1.3 and later)"]
         );
-        let (translated, texts) = run("oadp.openshift.io/v1alpha1", "DataProtectionApplication", &spec, OLD);
+        let (translated, texts) = run("oadp.openshift.io/v1alpha1", "DataProtectionApplication", &spec, &OLD);
         assert_eq!((translated, texts.len()), (spec, 0));
     }
 
@@ -240,7 +243,7 @@ mod tests {
         for (api_version, kind) in
             [("v1", "ConfigMap"), ("example.com/v1", "Schedule"), ("velero.io/v1", "Restore")]
         {
-            assert_eq!(run(api_version, kind, &spec, UNKNOWN), (spec.clone(), vec![]));
+            assert_eq!(run(api_version, kind, &spec, &UNKNOWN), (spec.clone(), vec![]));
         }
     }
 }

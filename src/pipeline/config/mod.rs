@@ -1,4 +1,176 @@
-//! TODO room doc
+//! The ConfigMap with the settings of the policies: every finding at once, before anything is rendered.
+//!
+//! Takes the `data` of the ConfigMap and the keys that the policies in use read; gives [`Diagnostic`]s with
+//! key, line and hint. Must not touch: templates beyond finding the keys in them, clients, the clock. No
+//! diagnostic shows a secret.
 
 pub mod cron;
 pub mod go_duration;
+mod base64_text;
+mod cross;
+mod diagnostic;
+mod dns;
+mod dpa;
+mod keys;
+mod placeholder;
+#[cfg(test)]
+mod samples;
+mod schedule;
+mod similar;
+mod ttl;
+mod used;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use used::used_keys;
+
+/// Name of the ConfigMap, which lies in the namespace of the policies on the hub.
+pub const CONFIG_MAP_NAME: &str = "hdr-app-configmap";
+
+/// The key of the storage class mappings that policies read.
+const MAPPINGS_KEY: &str = "restoreStorageConfigMappings";
+/// The same key as the documentation of the policies writes it.
+const MAPPINGS_ALIAS: &str = "restore.mappings";
+
+/// The data with the other spelling of a key filled in, so that policies find it: `restore.mappings` is read
+/// as `restoreStorageConfigMappings` where that is missing. Give the result to [`validate`] and to the
+/// templates.
+pub fn with_aliases(data: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut data = data.clone();
+    if let Some(mappings) = data.get(MAPPINGS_ALIAS).cloned() {
+        data.entry(MAPPINGS_KEY.to_owned()).or_insert(mappings);
+    }
+    data
+}
+
+/// Checks every key that the policies use, sorted by key. Keys that no policy uses are not looked at, except
+/// to point out a spelling that is close to a missing one.
+pub fn validate(data: &BTreeMap<String, String>, used: &BTreeSet<String>) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for key in used {
+        match data.get(key) {
+            Some(value) => {
+                let shown = if key == MAPPINGS_KEY && data.get(MAPPINGS_ALIAS) == Some(value) {
+                    MAPPINGS_ALIAS
+                } else {
+                    key
+                };
+                findings.extend(keys::check(key, shown, value));
+            }
+            None => findings.push(missing(key, data)),
+        }
+    }
+    findings.extend(misspelt(data, used));
+    findings.extend(cross::check(data, used));
+    findings.sort_by(|left, right| left.key.cmp(&right.key));
+    findings
+}
+
+fn missing(key: &str, data: &BTreeMap<String, String>) -> Diagnostic {
+    let known = keys::find(key);
+    let misspelt = data.keys().find(|written| {
+        (keys::find(written).is_none() && similar::is_close(written, key))
+            || (key == MAPPINGS_KEY && *written == MAPPINGS_ALIAS)
+    });
+    let hint = match (misspelt, known) {
+        (Some(written), _) => format!("rename {written} to {key}"),
+        (None, Some(known)) => match known.default {
+            Some(default) => format!("set it to its default, {key}: {default}"),
+            None => format!("for example {key}: {}", known.example),
+        },
+        (None, None) => format!("add {key} to ConfigMap {CONFIG_MAP_NAME}, or take it out of the policy"),
+    };
+    Diagnostic::error(key, "is missing, and a policy reads it: it would be rendered as \"<no value>\"")
+        .hint(hint)
+}
+
+fn misspelt(data: &BTreeMap<String, String>, used: &BTreeSet<String>) -> Vec<Diagnostic> {
+    let unknown = data
+        .keys()
+        .filter(|key| keys::find(key).is_none() && !used.contains(*key) && key.as_str() != MAPPINGS_ALIAS);
+    let mut findings: Vec<_> = unknown
+        .filter_map(|key| {
+            let meant =
+                keys::names().find(|known| !data.contains_key(*known) && similar::is_close(key, known))?;
+            Some(Diagnostic::warning(key, "is not a known key").hint(format!("did you mean {meant}?")))
+        })
+        .collect();
+    if let (Some(alias), Some(real)) = (data.get(MAPPINGS_ALIAS), data.get(MAPPINGS_KEY))
+        && alias != real
+    {
+        findings.push(
+            Diagnostic::warning(MAPPINGS_ALIAS, format!("is ignored beside {MAPPINGS_KEY}"))
+                .hint("keep one of the two"),
+        );
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn findings(pairs: &[(&str, &str)], used: &[&str]) -> Vec<String> {
+        let used = used.iter().map(|key| (*key).to_owned()).collect();
+        validate(&data(pairs), &used).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_missing_key_names_its_default() {
+        let missing = "is missing, and a policy reads it: it would be rendered as \"<no value>\"";
+        assert_eq!(
+            findings(&[], &["dpaName", "backupTTL", "ownKey"]),
+            [
+                format!("error: backupTTL: {missing}; for example backupTTL: 240h0m0s"),
+                format!("error: dpaName: {missing}; set it to its default, dpaName: dpa"),
+                format!(
+                    "error: ownKey: {missing}; add ownKey to ConfigMap hdr-app-configmap, or take it out of \
+                     the policy"
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_misspelt_key_is_pointed_out_only_where_the_real_one_is_missing() {
+        let found = findings(&[("backupNs", "a")], &["backupNS"]);
+        assert!(found[0].ends_with("; rename backupNs to backupNS"), "{found:?}");
+        assert_eq!(found[1], "warning: backupNs: is not a known key; did you mean backupNS?");
+        assert_eq!(findings(&[("backupNs", "a"), ("backupNS", "a")], &["backupNS"]), [""; 0]);
+        assert_eq!(findings(&[("somethingElse", "a")], &[]), [""; 0]);
+        assert_eq!(findings(&[("backupNs", "a")], &["backupNs"]), [""; 0]);
+    }
+
+    #[test]
+    fn both_spellings_of_the_mappings_are_understood() {
+        let used = BTreeSet::from([MAPPINGS_KEY.to_owned()]);
+        let alias = data(&[(MAPPINGS_ALIAS, "{a: b}")]);
+        assert!(validate(&alias, &used)[0].hint.starts_with("rename restore.mappings"));
+        assert_eq!(validate(&with_aliases(&alias), &used), []);
+        let wrong = validate(&with_aliases(&data(&[(MAPPINGS_ALIAS, "[]")])), &used);
+        assert_eq!((wrong.len(), wrong[0].key.as_str()), (1, MAPPINGS_ALIAS));
+        let both = data(&[(MAPPINGS_ALIAS, "{a: b}"), (MAPPINGS_KEY, "{a: c}")]);
+        let found = validate(&with_aliases(&both), &used);
+        assert_eq!(
+            found[0].to_string(),
+            "warning: restore.mappings: is ignored beside restoreStorageConfigMappings; keep one of the two"
+        );
+        assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn findings_come_in_the_order_of_keys() {
+        let found = findings(
+            &[("backupTTL", "10d"), ("backupNS", "A"), ("backupSchedule", "now")],
+            &["backupTTL", "backupNS", "backupSchedule"],
+        );
+        let keys: Vec<_> = found.iter().map(|finding| finding.split(": ").nth(1).unwrap()).collect();
+        assert_eq!(keys, ["backupNS", "backupSchedule", "backupTTL"]);
+    }
+}

@@ -1,7 +1,8 @@
 //! The claims of a cluster, without anything installed on it.
 //!
-//! On a hub of Advanced Cluster Management an agent turns every label of a ManagedCluster into a ClusterClaim on the
-//! cluster, and policies read them with `fromClusterClaim`. Here the same claims are worked out on the hub.
+//! On a hub of Advanced Cluster Management an agent turns every label of a ManagedCluster into a ClusterClaim
+//! on the cluster, and policies read them with `fromClusterClaim`. Here the same claims are worked out on the
+//! hub.
 
 use std::collections::BTreeMap;
 
@@ -23,11 +24,12 @@ const INTERNAL_DOMAIN: &str = "open-cluster-management.io";
 /// All claims of a cluster by name:
 ///
 /// 1. those that it reports (`status.clusterClaims`);
-/// 2. its labels, by the agent's rules. A label wins over a reported claim, since the report lags behind; an empty
-///    label takes the claim away, as the agent would;
+/// 2. its labels, by the agent's rules. A label wins over a reported claim, since the report lags behind; an
+///    empty label takes the claim away, as the agent would;
 /// 3. `name`: always the ManagedCluster's name, which is what `.ManagedClusterName` gives on the hub;
-/// 4. `id.openshift.io`: the reported claim, else the label `clusterID` or `id.openshift.io`, else a UUID made from the SHA-256 of the
-///    ManagedCluster's uid (of its name when it has none), so that it stays the same for the life of the object.
+/// 4. `id.openshift.io`: the reported claim, else the label `clusterID` or `id.openshift.io`, else a UUID
+///    made from the SHA-256 of the ManagedCluster's uid (of its name when it has none), so that it stays the
+///    same for the life of the object.
 pub fn claims(cluster: &ManagedCluster) -> BTreeMap<String, String> {
     let reported: BTreeMap<String, String> = cluster
         .status
@@ -51,8 +53,8 @@ pub fn claims(cluster: &ManagedCluster) -> BTreeMap<String, String> {
     claims
 }
 
-/// The name of the claim that a label becomes: lower case, `a/b` as `b.a`, `_` as `-`; `None` for labels that the hub
-/// keeps to itself and for names that no object may have.
+/// The name of the claim that a label becomes: lower case, `a/b` as `b.a`, `_` as `-`; `None` for labels that
+/// the hub keeps to itself and for names that no object may have.
 fn claim_name(label: &str) -> Option<String> {
     if INTERNAL_LABELS.contains(&label) || label.contains(INTERNAL_DOMAIN) {
         return None;
@@ -96,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    fn of(labels: serde_json::Value, reported: serde_json::Value) -> BTreeMap<String, String> {
+    fn of(labels: &serde_json::Value, reported: &serde_json::Value) -> BTreeMap<String, String> {
         claims(
             &serde_json::from_value(json!({
                 "metadata": {"name": "c1", "uid": "8f2b", "labels": labels},
@@ -131,24 +133,24 @@ mod tests {
     fn a_label_wins_over_a_lagging_report() {
         let reported =
             json!([{"name": "acm-app-restore", "value": "old"}, {"name": "region", "value": "eu"}]);
-        let claims = of(json!({"acm-app-restore": "new"}), reported.clone());
+        let claims = of(&json!({"acm-app-restore": "new"}), &reported);
         assert_eq!(claims["acm-app-restore"], "new");
         assert_eq!(claims["region"], "eu");
-        assert_eq!(of(json!({"acm-app-restore": ""}), reported).get("acm-app-restore"), None);
+        assert_eq!(of(&json!({"acm-app-restore": ""}), &reported).get("acm-app-restore"), None);
     }
 
     #[test]
     fn the_name_is_the_managed_clusters() {
-        assert_eq!(of(json!({"name": "other"}), json!([]))["name"], "c1");
+        assert_eq!(of(&json!({"name": "other"}), &json!([]))["name"], "c1");
     }
 
     #[test]
     fn the_identity_is_reported_labelled_or_derived() {
         let reported = json!([{"name": "id.openshift.io", "value": "from-report"}]);
-        assert_eq!(of(json!({"clusterID": "from-label"}), reported)[ID_CLAIM], "from-report");
-        assert_eq!(of(json!({"clusterID": "from-label"}), json!([]))[ID_CLAIM], "from-label");
-        let derived = of(json!({}), json!([]))[ID_CLAIM].clone();
-        assert_eq!(derived, of(json!({"x": "y"}), json!([]))[ID_CLAIM]);
+        assert_eq!(of(&json!({"clusterID": "from-label"}), &reported)[ID_CLAIM], "from-report");
+        assert_eq!(of(&json!({"clusterID": "from-label"}), &json!([]))[ID_CLAIM], "from-label");
+        let derived = of(&json!({}), &json!([]))[ID_CLAIM].clone();
+        assert_eq!(derived, of(&json!({"x": "y"}), &json!([]))[ID_CLAIM]);
         assert_eq!(uuid::Uuid::parse_str(&derived).unwrap().get_version_num(), 8);
         let unnamed = claims(&serde_json::from_value(json!({"metadata": {"name": "c1"}})).unwrap());
         assert_ne!(unnamed[ID_CLAIM], derived);

@@ -18,8 +18,8 @@ pub struct Decisions {
     pub selected: Vec<String>,
     /// One verdict per cluster.
     pub verdicts: BTreeMap<String, Verdict>,
-    /// `PlacementMisconfigured` and `PlacementSatisfied` for `status.conditions`. When scheduling is disabled: what
-    /// the Placement has already.
+    /// `PlacementMisconfigured` and `PlacementSatisfied` for `status.conditions`. When scheduling is
+    /// disabled: what the Placement has already.
     pub conditions: Vec<Condition>,
     /// How many clusters `numberOfClusters` asks for beyond those found.
     pub unscheduled: usize,
@@ -27,8 +27,8 @@ pub struct Decisions {
     pub requeue_at: Option<Timestamp>,
 }
 
-/// Decides for all clusters. `previous` are the clusters of the existing PlacementDecisions: they are kept before
-/// others when `numberOfClusters` cannot hold all, and keep their place under `NoSelectIfNew` taints.
+/// Decides for all clusters. `previous` are the clusters of the existing `PlacementDecision`s: they are kept
+/// before others when `numberOfClusters` cannot hold all, and keep their place under `NoSelectIfNew` taints.
 pub fn decide<'a>(
     placement: &Placement,
     clusters: impl IntoIterator<Item = &'a ManagedCluster>,
@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn a_condition_keeps_the_time_of_its_last_change() {
         let placement = json!({"metadata": {"name": "p", "namespace": "ns"}, "status": {"conditions": [
-            {"type": "PlacementMisconfigured", "status": "False", "lastTransitionTime": "2025-01-01T00:00:00Z"},
+            {"type": "PlacementMisconfigured", "status": "False",
+                "lastTransitionTime": "2025-01-01T00:00:00Z"},
             {"type": "PlacementSatisfied", "status": "True", "lastTransitionTime": "2025-01-01T00:00:00Z"}
         ]}});
         let conditions = run(placement, &[], &[]).conditions;

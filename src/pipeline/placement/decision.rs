@@ -10,8 +10,8 @@ const DECISIONS_PER_OBJECT: usize = 100;
 const GROUP_NAME_LABEL: &str = "cluster.open-cluster-management.io/decision-group-name";
 const GROUP_INDEX_LABEL: &str = "cluster.open-cluster-management.io/decision-group-index";
 
-/// One PlacementDecision per hundred clusters, in the order given, and at least one. `status` is a subresource: it is
-/// part of the value here and written separately.
+/// One PlacementDecision per hundred clusters, in the order given, and at least one. `status` is a
+/// subresource: it is part of the value here and written separately.
 pub fn decision_objects(placement: &Placement, selected: &[String]) -> Vec<Value> {
     let mut parts: Vec<&[String]> = selected.chunks(DECISIONS_PER_OBJECT).collect();
     if parts.is_empty() {

@@ -1,11 +1,12 @@
 //! Which clusters a Placement selects, and why each cluster is in or out.
 //!
-//! Takes Placements, ManagedClusters, ManagedClusterSets and their bindings as values; gives verdicts, the
-//! PlacementDecision objects, the conditions of the Placement, and the claims of a cluster. Must not touch: clients,
-//! the clock (the time is an argument), templates. Semantics: Open Cluster Management's placement controller.
+//! Takes Placements, managed clusters, cluster sets and their bindings as values; gives verdicts, the
+//! PlacementDecision objects, the conditions of the Placement, and the claims of a cluster. Must not touch:
+//! clients, the clock (the time is an argument), templates. Semantics: Open Cluster Management's placement
+//! controller.
 //!
-//! Not evaluated yet: `celSelector` (such clusters are out with [`OutReason::UnsupportedCel`], which never prunes),
-//! prioritizers other than "keep what was selected, then by name", and decision groups.
+//! Not evaluated yet: `celSelector` (such clusters are out with [`OutReason::UnsupportedCel`], which never
+//! prunes), prioritizers other than "keep what was selected, then by name", and decision groups.
 
 pub mod claims;
 pub mod conditions;

@@ -1,4 +1,5 @@
-//! Which cluster sets a Placement may select from: worked out once per Placement, then used for every cluster.
+//! Which cluster sets a Placement may select from: worked out once per Placement, then used for every
+//! cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +7,7 @@ use super::verdict::OutReason;
 use crate::api::ocm::cluster::{ManagedCluster, ManagedClusterSet, ManagedClusterSetBinding, SelectorType};
 use crate::api::ocm::names::CLUSTER_SET_LABEL;
 use crate::api::ocm::placement::Placement;
-use crate::api::selector::LabelSelector;
+use crate::api::selector::{LabelSelector, Requirement};
 
 /// Set to `"true"` on a Placement, it stops scheduling: decisions are written by somebody else.
 pub const SCHEDULING_DISABLED_ANNOTATION: &str =
@@ -44,8 +45,8 @@ impl Membership {
     }
 }
 
-/// The exclusive set of a cluster. Upstream's admission labels a cluster without one as a member of `default`; a hub
-/// without that admission must see the same.
+/// The exclusive set of a cluster. Upstream's admission labels a cluster without one as a member of
+/// `default`; a hub without that admission must see the same.
 fn set_of(cluster: &ManagedCluster) -> &str {
     cluster
         .metadata
@@ -110,8 +111,8 @@ impl Scope {
             .map(|(name, _)| name.as_str())
     }
 
-    /// Why no eligible set holds the cluster. Where a missing set or binding may be the cause, it is named as the
-    /// cause, so that its loss is never read as somebody's wish to leave the set.
+    /// Why no eligible set holds the cluster. Where a missing set or binding may be the cause, it is named as
+    /// the cause, so that its loss is never read as somebody's wish to leave the set.
     pub(super) fn reason_outside(&self, cluster: &ManagedCluster) -> OutReason {
         if !self.missing.is_empty() {
             return OutReason::SetNotFound { sets: self.missing.clone() };
@@ -134,8 +135,8 @@ impl Scope {
     }
 }
 
-/// Works out the eligible sets: bound to the Placement's namespace, existing, and named in `spec.clusterSets` unless
-/// that is empty. The sets `default` and `global` exist on every hub, written down or not.
+/// Works out the eligible sets: bound to the Placement's namespace, existing, and named in `spec.clusterSets`
+/// unless that is empty. The sets `default` and `global` exist on every hub, written down or not.
 pub fn scope<'a>(
     placement: &Placement,
     sets: impl IntoIterator<Item = &'a ManagedClusterSet>,
@@ -202,7 +203,7 @@ fn misconfiguration(
                 .match_expressions
                 .iter()
                 .chain(&selector.claim_selector.match_expressions);
-            let error = requirements.map(|requirement| requirement.validate()).find_map(Result::err)?;
+            let error = requirements.map(Requirement::validate).find_map(Result::err)?;
             Some(Misconfiguration { plugin: "Predicate", message: error.to_string() })
         })
     };

@@ -1,4 +1,4 @@
-//! Taints and tolerations: upstream's TaintToleration plugin.
+//! Taints and tolerations: upstream's plugin `TaintToleration`.
 
 use jiff::{SignedDuration, Timestamp};
 

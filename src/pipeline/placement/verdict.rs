@@ -171,16 +171,17 @@ pub enum OutReason {
 }
 
 impl OutReason {
-    /// True only for what a person chose for this cluster: another label, claim or set, a taint set by hand, or a
-    /// smaller number of clusters. Missing bindings and sets, misconfiguration, a cluster that cannot be heard or is
-    /// being detached are false, and then nothing may be pruned.
+    /// True only for what a person chose for this cluster: another label, claim or set, a taint set by hand,
+    /// or a smaller number of clusters. Missing bindings and sets, misconfiguration, a cluster that cannot be
+    /// heard or is being detached are false, and then nothing may be pruned.
     pub fn is_deliberate(&self) -> bool {
         match self {
             Self::NotInAnySet { .. }
             | Self::PredicateMismatch { .. }
             | Self::BeyondNumberOfClusters { .. } => true,
             Self::Tainted { key, effect, .. } => {
-                // NoSelectIfNew only bites where the cluster is not in the decision: a lost decision is no choice.
+                // NoSelectIfNew only bites where the cluster is not in the decision: a lost decision is no
+                // choice.
                 *effect == TaintEffect::NoSelect && key != UNREACHABLE_TAINT && key != UNAVAILABLE_TAINT
             }
             Self::NoSetBinding { .. }
@@ -208,8 +209,8 @@ impl fmt::Display for OutReason {
             Self::NoSetBinding { sets, namespace } => {
                 write!(
                     formatter,
-                    "no ManagedClusterSetBinding for cluster set{} {} in namespace {namespace:?}: create one with \
-                     metadata.name and spec.clusterSet {}",
+                    "no ManagedClusterSetBinding for cluster set{} {} in namespace {namespace:?}: create one \
+                     with metadata.name and spec.clusterSet {}",
                     plural(sets.len()),
                     quoted(sets),
                     sets.first().map_or_else(|| "the set's name".to_owned(), |set| format!("{set:?}")),
@@ -263,7 +264,8 @@ impl fmt::Display for OutReason {
             Self::BeyondNumberOfClusters { limit } => {
                 write!(
                     formatter,
-                    "spec.numberOfClusters is {limit} and other clusters come first: raise it to include this one"
+                    "spec.numberOfClusters is {limit} and other clusters come first: raise it to include \
+                     this one"
                 )
             }
             Self::Deleting => formatter.write_str("the ManagedCluster is being deleted"),
@@ -294,8 +296,8 @@ mod tests {
                 sets: vec!["default".to_owned()],
                 namespace: "policies".to_owned()
             }),
-            "no ManagedClusterSetBinding for cluster set \"default\" in namespace \"policies\": create one with \
-             metadata.name and spec.clusterSet \"default\""
+            "no ManagedClusterSetBinding for cluster set \"default\" in namespace \"policies\": create one \
+             with metadata.name and spec.clusterSet \"default\""
         );
         let mismatch = |found: Option<&str>| Mismatch {
             source: MismatchSource::Label,

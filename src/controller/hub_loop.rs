@@ -1,0 +1,271 @@
+//! The hub's own loop: takes in what changed on the hub and passes it on to the workers and the reporter.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::fleet::{Effects, Fleet, Policies};
+use super::inbox::{Inbox, Portion};
+use super::metrics::Metrics;
+use super::reporter::{self, Reports};
+use super::worker::{Desk, Shared, Worker, covers};
+use crate::adapters::api_server::{Change, Listener, WatchState};
+use crate::adapters::hub::{Hub, HubError, HubKind, credentials};
+use crate::api::object::ObjectKey;
+use crate::clock;
+use crate::pipeline::render::Renderer;
+use crate::pipeline::render::lookup::{Answer, Lookup};
+
+/// How the hub is run.
+#[derive(Debug, Clone, Default)]
+pub struct HubOptions {
+    /// The hub's kubeconfig; the surroundings when `None`.
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// The hub cannot run.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The hub's API server is at fault.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+}
+
+/// What changed on the hub.
+#[derive(Debug, Default)]
+struct HubMail {
+    objects: BTreeSet<ObjectKey>,
+    secrets: BTreeSet<ObjectKey>,
+}
+
+/// Runs until `stop` is cancelled. `ready` turns true once the hub's objects are known and every cluster has its work.
+pub async fn run(
+    options: HubOptions,
+    metrics: Arc<Metrics>,
+    ready: Arc<AtomicBool>,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    let mail: Arc<Inbox<HubMail>> = Arc::default();
+    let hub = Hub::connect(options.kubeconfig.as_deref(), listener(mail.clone())).await?;
+    hub.watch().await?;
+    let server = hub.connection().server().to_owned();
+    let shared = Arc::new(Shared {
+        hub,
+        fleet: RwLock::new(Fleet::default()),
+        renderer: Renderer::default(),
+        metrics,
+        hub_readers: Mutex::default(),
+    });
+    let reports: Arc<Inbox<Reports>> = Arc::default();
+    let reporter = spawn(reporter::run(shared.clone(), reports.clone()));
+    let mut crew = Crew { shared, reports, workers: BTreeMap::new(), requeue_at: None };
+    crew.take_in_everything();
+    ready.store(true, Ordering::Release);
+    tracing::info!(server, clusters = crew.workers.len(), "watching the hub");
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = mail.posted() => crew.take_in(mail.take()),
+            () = until(crew.requeue_at) => crew.time_passed(),
+        }
+    }
+    tracing::info!("stopping");
+    drop(reporter);
+    Ok(())
+}
+
+async fn until(at: Option<jiff::Timestamp>) {
+    match at {
+        None => std::future::pending().await,
+        Some(at) => {
+            let wait = Duration::try_from(at.duration_since(clock::now())).unwrap_or_default();
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the driver owns its tasks: they stop with the handle")]
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(task))
+}
+
+fn listener(mail: Arc<Inbox<HubMail>>) -> Listener {
+    Arc::new(move |key, change| match change {
+        Change::Object(object) if key.selector.is_some() => mail.post(|mail| {
+            mail.secrets.insert(object);
+        }),
+        Change::Object(object) => mail.post(|mail| {
+            mail.objects.insert(object);
+        }),
+        Change::Malformed { name, message } => {
+            tracing::error!(kind = key.gvk.kind, name, message, "an object of the hub cannot be read and is left out");
+        }
+        Change::State(WatchState::Failing { message, .. }) => {
+            tracing::warn!(kind = key.gvk.kind, message, "a watch of the hub fails, trying again");
+        }
+        Change::State(WatchState::KindGone) => {
+            tracing::error!(kind = key.gvk.kind, "the hub no longer serves this kind");
+        }
+        Change::State(WatchState::Synced | WatchState::Loading) => {}
+    })
+}
+
+/// A worker and its desk.
+struct Station {
+    desk: Arc<Desk>,
+    _task: AbortOnDropHandle<()>,
+}
+
+/// All workers.
+struct Crew {
+    shared: Arc<Shared>,
+    reports: Arc<Inbox<Reports>>,
+    workers: BTreeMap<String, Station>,
+    requeue_at: Option<jiff::Timestamp>,
+}
+
+impl Crew {
+    /// The first look: every object of the hub, in the order in which they build on each other.
+    fn take_in_everything(&mut self) {
+        let snapshot = self.shared.hub.connection().snapshot();
+        let mut effects = Effects::default();
+        for kind in HubKind::ALL {
+            if let Answer::Found(objects) = snapshot.list(&kind.gvk(), None) {
+                let mut fleet = self.shared.fleet.write().unwrap_or_else(PoisonError::into_inner);
+                for object in objects {
+                    if let Some(key) = object.key() {
+                        effects.join(fleet.apply(kind, &key, Some(&object), clock::now()));
+                    }
+                }
+            }
+        }
+        let clusters: Vec<String> = {
+            let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
+            fleet.cluster_names().map(ToOwned::to_owned).collect()
+        };
+        for cluster in clusters {
+            effects.evaluate.insert(cluster, Policies::All);
+        }
+        self.act(effects);
+    }
+
+    fn take_in(&mut self, mail: HubMail) {
+        let snapshot = self.shared.hub.connection().snapshot();
+        let mut effects = Effects::default();
+        for key in &mail.objects {
+            let found = match snapshot.get(&key.gvk, key.namespace.as_deref(), &key.name) {
+                Answer::Found(object) => Some(object),
+                Answer::NotFound | Answer::KindNotInstalled => None,
+                Answer::NotYetKnown | Answer::Denied(_) => continue,
+            };
+            if let Some(kind) = HubKind::of(&key.gvk) {
+                let mut fleet = self.shared.fleet.write().unwrap_or_else(PoisonError::into_inner);
+                effects.join(fleet.apply(kind, key, found.as_deref(), clock::now()));
+            }
+            self.wake_readers(key, &mut effects);
+        }
+        self.act(effects);
+        for key in mail.secrets {
+            self.credentials_changed(&key);
+        }
+    }
+
+    fn time_passed(&mut self) {
+        self.requeue_at = None;
+        let effects = {
+            let mut fleet = self.shared.fleet.write().unwrap_or_else(PoisonError::into_inner);
+            fleet.time_passed(clock::now())
+        };
+        self.act(effects);
+    }
+
+    /// Those whose templates looked the object up, and nobody else.
+    fn wake_readers(&self, key: &ObjectKey, effects: &mut Effects) {
+        let readers = self.shared.hub_readers.lock().unwrap_or_else(PoisonError::into_inner);
+        for (reference, who) in readers.iter().filter(|(reference, _)| covers(reference, key)) {
+            tracing::debug!(?reference, readers = who.len(), "a looked-up object of the hub changed");
+            for (cluster, policy) in who {
+                effects.evaluate.entry(cluster.clone()).or_default().add(policy.clone());
+            }
+        }
+    }
+
+    fn act(&mut self, effects: Effects) {
+        for error in &effects.malformed {
+            tracing::error!(kind = error.kind, name = error.name, message = error.message, "an object of the hub is malformed and is left out");
+        }
+        self.requeue_at = [self.requeue_at, effects.requeue_at].into_iter().flatten().min();
+        for (cluster, policies) in effects.evaluate {
+            self.dispatch(&cluster, policies);
+        }
+        self.reports.post(|reports| {
+            reports.placements.extend(effects.placements);
+            reports.policies.extend(effects.policies);
+            reports.policy_sets.extend(effects.policy_sets);
+        });
+    }
+
+    /// Gives work to a cluster's worker; hires one for a cluster that has none and needs one.
+    fn dispatch(&mut self, cluster: &str, policies: Policies) {
+        if !self.workers.contains_key(cluster) {
+            if !self.needs_worker(cluster, &policies) {
+                return;
+            }
+            let desk: Arc<Desk> = Arc::default();
+            let worker = Worker::new(cluster, self.shared.clone(), desk.clone());
+            self.workers.insert(cluster.to_owned(), Station { desk, _task: spawn(worker.run()) });
+        }
+        let known = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner).cluster(cluster).is_some();
+        if !known {
+            self.workers.remove(cluster);
+            return;
+        }
+        if let Some(station) = self.workers.get(cluster) {
+            station.desk.inbox.post(|mail| mail.policies.join(policies));
+        }
+    }
+
+    /// A cluster without policies needs no worker and no connection.
+    fn needs_worker(&self, cluster: &str, policies: &Policies) -> bool {
+        let placed = {
+            let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
+            fleet.cluster(cluster).is_some() && !fleet.policies_on(cluster).is_empty()
+        };
+        if placed {
+            return true;
+        }
+        let snapshot = self.shared.hub.connection().snapshot();
+        let replicas = |name: &str| matches!(snapshot.get(&HubKind::Policy.gvk(), Some(cluster), name), Answer::Found(_));
+        match policies {
+            Portion::Some(policies) => policies.iter().any(|policy| replicas(&policy.replicated_name())),
+            Portion::All => match snapshot.list(&HubKind::Policy.gvk(), Some(cluster)) {
+                Answer::Found(found) => !found.is_empty(),
+                Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => false,
+            },
+        }
+    }
+
+    fn credentials_changed(&self, key: &ObjectKey) {
+        let secrets = self.shared.hub.credential_secrets();
+        let named = secrets
+            .iter()
+            .find(|secret| secret.namespace() == key.namespace.as_deref() && secret.name() == Some(&key.name))
+            .and_then(|secret| credentials::cluster_of(secret));
+        // A Secret that is gone tells its cluster no more: its namespace, or its name, does.
+        let guesses = [key.namespace.clone(), key.name.strip_suffix("-kubeconfig").map(ToOwned::to_owned)];
+        for cluster in named.into_iter().chain(guesses.into_iter().flatten()) {
+            if let Some(station) = self.workers.get(&cluster) {
+                station.desk.inbox.post(|mail| {
+                    mail.credentials = true;
+                    mail.policies = Portion::All;
+                });
+            }
+        }
+    }
+}

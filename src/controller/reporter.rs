@@ -1,0 +1,233 @@
+//! What is written on the hub from the roll-up: PlacementDecisions, and the status of Placements, Policies and PolicySets.
+//!
+//! Everything is coalesced: a thousand clusters that report in the same moment cost one status write per policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::fleet::Name;
+use super::inbox::Inbox;
+use super::metrics::PolicyLabels;
+use super::worker::Shared;
+use crate::adapters::api_server::ApiError;
+use crate::adapters::hub::{HubKind, is_own, write_decisions};
+use crate::api::object::{GroupVersionKind, Manifest};
+use crate::api::ocm::names;
+use crate::api::ocm::policy::{ClusterStatus, ComplianceState, PlacementStatusEntry, PolicyStatus};
+use crate::clock;
+use crate::pipeline::compliance::{PolicyInSet, policy_set_status, root_status};
+use crate::pipeline::placement::{Decisions, decision_objects};
+use crate::pipeline::policy::PolicyKey;
+use crate::pipeline::render::lookup::{Answer, Lookup};
+
+/// How long reports are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(50);
+/// How long a failed write waits.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What must be written.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    pub(super) placements: BTreeSet<Name>,
+    pub(super) policies: BTreeSet<PolicyKey>,
+    pub(super) policy_sets: BTreeSet<Name>,
+}
+
+/// Writes reports until the task is dropped.
+pub(super) async fn run(shared: Arc<Shared>, inbox: Arc<Inbox<Reports>>) {
+    loop {
+        inbox.posted().await;
+        tokio::time::sleep(GATHER).await;
+        let mut failed = Reports::default();
+        let reports = inbox.take();
+        for placement in reports.placements {
+            if let Err(error) = report_placement(&shared, &placement).await {
+                tracing::warn!(placement = %format!("{}/{}", placement.0, placement.1), %error, "failed to write decisions");
+                failed.placements.insert(placement);
+            }
+        }
+        for policy in reports.policies {
+            if let Err(error) = report_policy(&shared, &policy).await {
+                tracing::warn!(%policy, %error, "failed to write the status of a policy");
+                failed.policies.insert(policy);
+            }
+        }
+        for set in reports.policy_sets {
+            if let Err(error) = report_policy_set(&shared, &set).await {
+                tracing::warn!(set = %format!("{}/{}", set.0, set.1), %error, "failed to write the status of a policy set");
+                failed.policy_sets.insert(set);
+            }
+        }
+        if !failed.placements.is_empty() || !failed.policies.is_empty() || !failed.policy_sets.is_empty() {
+            tokio::time::sleep(RETRY).await;
+            inbox.post(|waiting| {
+                waiting.placements.extend(failed.placements);
+                waiting.policies.extend(failed.policies);
+                waiting.policy_sets.extend(failed.policy_sets);
+            });
+        }
+    }
+}
+
+fn cached(shared: &Shared, kind: HubKind, namespace: &str, name: &str) -> Option<Arc<Manifest>> {
+    match shared.hub.connection().snapshot().get(&kind.gvk(), Some(namespace), name) {
+        Answer::Found(manifest) => Some(manifest),
+        Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => None,
+    }
+}
+
+async fn report_placement(shared: &Shared, name: &Name) -> Result<(), ApiError> {
+    let snapshot = shared.hub.connection().snapshot();
+    let gvk: GroupVersionKind = HubKind::PlacementDecision.gvk();
+    let existing: Vec<Arc<Manifest>> = match snapshot.list(&gvk, Some(&name.0)) {
+        Answer::Found(decisions) => decisions
+            .into_iter()
+            .filter(|decision| is_own(decision) && decision.label(names::PLACEMENT_LABEL) == Some(&name.1))
+            .collect(),
+        Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => Vec::new(),
+    };
+    let decided = shared.fleet.read().unwrap_or_else(PoisonError::into_inner).placement(name, clock::now());
+    let Some((placement, foreign, decisions)) = decided else {
+        // The Placement is gone; the garbage collector takes its decisions.
+        return Ok(());
+    };
+    if foreign {
+        return Ok(());
+    }
+    write_decisions(&shared.hub, decision_objects(&placement, &decisions.selected), &existing).await?;
+    let Some(object) = cached(shared, HubKind::Placement, &name.0, &name.1) else { return Ok(()) };
+    shared.hub.write_status(&object, &placement_status(&placement.status.other, &decisions)).await?;
+    Ok(())
+}
+
+fn placement_status(other: &serde_json::Map<String, Value>, decisions: &Decisions) -> Value {
+    let mut status = other.clone();
+    status.insert("numberOfSelectedClusters".to_owned(), json!(decisions.selected.len()));
+    status.insert("conditions".to_owned(), json!(decisions.conditions));
+    Value::Object(status)
+}
+
+async fn report_policy(shared: &Shared, key: &PolicyKey) -> Result<(), ApiError> {
+    let Some(object) = cached(shared, HubKind::Policy, &key.namespace, &key.name) else { return Ok(()) };
+    let (clusters, bindings): (BTreeSet<String>, Vec<PlacementStatusEntry>) = {
+        let fleet = shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
+        let bindings = fleet.bindings(key).iter().map(crate::pipeline::policy::bindings::Bound::status_entry);
+        (fleet.placed_clusters(key), bindings.collect())
+    };
+    let compliance = compliance_of(shared, key, &clusters);
+    count(shared, key, &compliance);
+    let previous: PolicyStatus = object
+        .at(&["status"])
+        .and_then(|status| serde_json::from_value(status.clone()).ok())
+        .unwrap_or_default();
+    let status = root_status(&previous, &bindings, &compliance);
+    shared.hub.write_status(&object, &json!(status)).await?;
+    Ok(())
+}
+
+/// What each cluster's replicated policy says; `None` while it says nothing.
+fn compliance_of(
+    shared: &Shared,
+    key: &PolicyKey,
+    clusters: &BTreeSet<String>,
+) -> BTreeMap<String, Option<ComplianceState>> {
+    let snapshot = shared.hub.connection().snapshot();
+    let gvk = HubKind::Policy.gvk();
+    let name = key.replicated_name();
+    clusters
+        .iter()
+        .map(|cluster| {
+            let state = match snapshot.get(&gvk, Some(cluster), &name) {
+                Answer::Found(replica) => {
+                    replica.at(&["status", "compliant"]).and_then(|state| serde_json::from_value(state.clone()).ok())
+                }
+                Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => None,
+            };
+            (cluster.clone(), state)
+        })
+        .collect()
+}
+
+fn count(shared: &Shared, key: &PolicyKey, compliance: &BTreeMap<String, Option<ComplianceState>>) {
+    for (state, word) in [
+        (Some(ComplianceState::Compliant), "Compliant"),
+        (Some(ComplianceState::Pending), "Pending"),
+        (Some(ComplianceState::NonCompliant), "NonCompliant"),
+        (None, "Unknown"),
+    ] {
+        let labels =
+            PolicyLabels { namespace: key.namespace.clone(), policy: key.name.clone(), state: word.to_owned() };
+        let clusters = compliance.values().filter(|found| **found == state).count();
+        shared.metrics.compliance.get_or_create(&labels).set(i64::try_from(clusters).unwrap_or(i64::MAX));
+    }
+}
+
+async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError> {
+    let Some(object) = cached(shared, HubKind::PolicySet, &name.0, &name.1) else { return Ok(()) };
+    let snapshot = {
+        let fleet = shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(set) = fleet.policy_set(name) else { return Ok(()) };
+        let placement: Vec<PlacementStatusEntry> = fleet
+            .placement_bindings(&name.0)
+            .filter(|binding| {
+                binding.placement_ref.kind == "Placement"
+                    && binding.subjects.iter().any(|subject| subject.kind == "PolicySet" && subject.name == name.1)
+            })
+            .map(|binding| PlacementStatusEntry {
+                placement_binding: binding.metadata.name.clone(),
+                placement: binding.placement_ref.name.clone(),
+                ..PlacementStatusEntry::default()
+            })
+            .collect();
+        let clusters: BTreeSet<String> = fleet
+            .selected_by(&name.0, placement.iter().map(|entry| entry.placement.as_str()))
+            .into_iter()
+            .map(ToOwned::to_owned)
+            .collect();
+        let policies: Vec<(String, Option<(bool, BTreeSet<String>)>)> = set
+            .spec
+            .policies
+            .iter()
+            .map(|policy| {
+                let key = PolicyKey::new(&name.0, policy);
+                let found = fleet.policy(&key).map(|found| (found.spec.disabled, fleet.placed_clusters(&key)));
+                (policy.clone(), found)
+            })
+            .collect();
+        (set, placement, clusters, policies)
+    };
+    let (set, placement, clusters, policies) = snapshot;
+    let reports: Vec<Vec<ClusterStatus>> = policies
+        .iter()
+        .map(|(policy, found)| {
+            let placed = found.as_ref().map(|(_, clusters)| clusters.clone()).unwrap_or_default();
+            compliance_of(shared, &PolicyKey::new(&name.0, policy), &placed)
+                .into_iter()
+                .map(|(cluster, compliant)| ClusterStatus {
+                    clusternamespace: cluster.clone(),
+                    clustername: cluster,
+                    compliant,
+                })
+                .collect()
+        })
+        .collect();
+    let policies: Vec<(&str, PolicyInSet<'_>)> = policies
+        .iter()
+        .zip(&reports)
+        .map(|((policy, found), reports)| {
+            let state = match found {
+                None => PolicyInSet::Missing,
+                Some((true, _)) => PolicyInSet::Disabled,
+                Some((false, _)) => PolicyInSet::Present(reports),
+            };
+            (policy.as_str(), state)
+        })
+        .collect();
+    let clusters: BTreeSet<&str> = clusters.iter().map(String::as_str).collect();
+    let status = policy_set_status(&set.status, &policies, &placement, &clusters);
+    shared.hub.write_status(&object, &json!(status)).await?;
+    Ok(())
+}

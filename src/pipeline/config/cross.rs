@@ -1,0 +1,245 @@
+//! Settings that are right by themselves and do not fit together. Only keys that the policies use are
+//! compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::diagnostic::Diagnostic;
+use super::placeholder::has_placeholder;
+use super::values::parse_boolean;
+use crate::yaml::{self, Dialect};
+
+/// Longest name of a Schedule whose backups can be named: 62 less the 15 characters of the time.
+const LONGEST_SCHEDULE_NAME: usize = 47;
+/// The key under which the policies write the credentials into the Secret.
+const CREDENTIALS_FIELD: &str = "cloud";
+
+struct Settings<'a> {
+    data: &'a BTreeMap<String, String>,
+    used: &'a BTreeSet<String>,
+}
+
+impl<'a> Settings<'a> {
+    /// A used value without placeholders.
+    fn text(&self, key: &str) -> Option<&'a str> {
+        let value = self.data.get(key).filter(|value| self.used.contains(key) && !has_placeholder(value))?;
+        Some(value.as_str())
+    }
+
+    fn boolean(&self, key: &str) -> Option<bool> {
+        parse_boolean(self.text(key)?)
+    }
+
+    /// The specification, whose placeholders stay where they are.
+    fn specification(&self) -> Option<Value> {
+        let value = self.data.get("dpaSpec").filter(|_| self.used.contains("dpaSpec"))?;
+        yaml::read(value, Dialect::Template).ok().filter(Value::is_object)
+    }
+}
+
+/// Compares the settings.
+pub(super) fn check(data: &BTreeMap<String, String>, used: &BTreeSet<String>) -> Vec<Diagnostic> {
+    let settings = Settings { data, used };
+    let mut findings = Vec::new();
+    findings.extend(schedule_name(&settings));
+    findings.extend(volumes(&settings));
+    findings.extend(restored_volumes(&settings));
+    if let Some(specification) = settings.specification() {
+        findings.extend(node_agent(&settings, &specification));
+        findings.extend(snapshot_location(&settings, &specification));
+        findings.extend(credentials(&settings, &specification));
+        findings.extend(first_location_name(&settings, &specification));
+    }
+    findings
+}
+
+fn schedule_name(settings: &Settings<'_>) -> Option<Diagnostic> {
+    let prefix = settings.text("backupPrefix")?;
+    let location = settings.text("backupVolumeSnapshotLocation")?;
+    let room = LONGEST_SCHEDULE_NAME.saturating_sub(prefix.len() + location.len() + 2);
+    (room == 0).then(|| {
+        let excess = prefix.len() + location.len() + 3 - LONGEST_SCHEDULE_NAME;
+        Diagnostic::error(
+            "backupPrefix",
+            "and backupVolumeSnapshotLocation leave no room for the name of a cluster",
+        )
+        .found(&format!("{prefix}-{location}-"))
+        .hint(format!(
+            "a Schedule name has {LONGEST_SCHEDULE_NAME} characters at most: shorten the two by {excess} and \
+             the length of your cluster names"
+        ))
+    })
+}
+
+fn volumes(settings: &Settings<'_>) -> Option<Diagnostic> {
+    let nothing =
+        !settings.boolean("backupSnapshotVolumes")? && !settings.boolean("backupDefaultVolumesToRestic")?;
+    nothing.then(|| {
+        Diagnostic::warning(
+            "backupSnapshotVolumes",
+            "and backupDefaultVolumesToRestic are both false: the data of volumes is not backed up",
+        )
+        .hint("set one of them to \"true\"")
+    })
+}
+
+fn restored_volumes(settings: &Settings<'_>) -> Option<Diagnostic> {
+    let snapshots = settings.boolean("backupSnapshotVolumes")?;
+    let restores = settings.boolean("restoreRestorePVs")?;
+    (snapshots != restores).then(|| {
+        Diagnostic::warning(
+            "restoreRestorePVs",
+            format!("is {restores} and backupSnapshotVolumes is {snapshots}"),
+        )
+        .hint("it should be true exactly when the backup was made with volume snapshots")
+    })
+}
+
+fn node_agent(settings: &Settings<'_>, specification: &Value) -> Option<Diagnostic> {
+    let is_on = |agent: &str| {
+        specification.pointer(&format!("/configuration/{agent}/enable")).and_then(Value::as_bool)
+            == Some(true)
+    };
+    let lacks_agent =
+        settings.boolean("backupDefaultVolumesToRestic")? && !is_on("restic") && !is_on("nodeAgent");
+    lacks_agent.then(|| {
+        Diagnostic::warning(
+            "backupDefaultVolumesToRestic",
+            "is true and dpaSpec enables no node agent: volumes cannot be read",
+        )
+        .hint("set configuration.nodeAgent: {enable: true, uploaderType: kopia} in dpaSpec")
+    })
+}
+
+/// Names of the locations that OADP makes: the given name or `<dpaName>-<number>`.
+fn location_names(specification: &Value, field: &str, dpa_name: &str) -> Vec<String> {
+    let locations = specification.get(field).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let name = |(index, location): (usize, &Value)| {
+        let given = location.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+        given.map_or_else(|| format!("{dpa_name}-{}", index + 1), ToOwned::to_owned)
+    };
+    locations.iter().enumerate().map(name).collect()
+}
+
+fn snapshot_location(settings: &Settings<'_>, specification: &Value) -> Option<Diagnostic> {
+    let location = settings.text("backupVolumeSnapshotLocation").filter(|location| !location.is_empty())?;
+    let names = location_names(specification, "snapshotLocations", settings.text("dpaName")?);
+    (!names.iter().any(|name| name == location)).then(|| {
+        let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Diagnostic::warning("backupVolumeSnapshotLocation", "is not made by snapshotLocations of dpaSpec")
+            .found(location)
+            .hint(format!("dpaSpec makes: {known}"))
+    })
+}
+
+fn credentials(settings: &Settings<'_>, specification: &Value) -> Option<Diagnostic> {
+    let secret = settings.text("dpaBackupCloudCredentialsName")?;
+    let locations = specification.get("backupLocations")?.as_array()?;
+    locations.iter().enumerate().find_map(|(index, location)| {
+        let credential = location.pointer("/velero/credential")?;
+        let text =
+            |field| credential.get(field).and_then(Value::as_str).filter(|text| !has_placeholder(text));
+        let (name, field) = (text("name")?, text("key")?);
+        if name != secret {
+            return Some(
+                Diagnostic::warning(
+                    "dpaSpec",
+                    format!(
+                        "backupLocations[{index}].credential names another Secret than the policies write"
+                    ),
+                )
+                .found(name)
+                .hint(format!("dpaBackupCloudCredentialsName is {secret}")),
+            );
+        }
+        (field != CREDENTIALS_FIELD).then(|| {
+            Diagnostic::error(
+                "dpaSpec",
+                format!("backupLocations[{index}].credential names a key that Secret {secret} does not have"),
+            )
+            .found(field)
+            .hint(format!("the policies write the key {CREDENTIALS_FIELD}"))
+        })
+    })
+}
+
+fn first_location_name(settings: &Settings<'_>, specification: &Value) -> Option<Diagnostic> {
+    let expected = format!("{}-1", settings.text("dpaName")?);
+    let names = location_names(specification, "backupLocations", settings.text("dpaName")?);
+    (!names.is_empty() && !names.contains(&expected)).then(|| {
+        Diagnostic::warning(
+            "dpaSpec",
+            format!("makes no backup location {expected}, which the policies check"),
+        )
+        .found(&names.join(", "))
+        .hint("leave the name of the first of backupLocations out")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPECIFICATION: &str = r#"{
+        "backupLocations": [{"velero": {"credential": {"name": "cloud-credentials", "key": "cloud"}}}],
+        "configuration": {"nodeAgent": {"enable": true}},
+        "snapshotLocations": [{"velero": {}}, {"name": "own", "velero": {}}]
+    }"#;
+
+    #[test]
+    fn settings_that_do_not_fit_together_are_found() {
+        let fitting = [
+            ("backupPrefix", "acm-pv"),
+            ("backupVolumeSnapshotLocation", "dpa-1"),
+            ("backupSnapshotVolumes", "true"),
+            ("backupDefaultVolumesToRestic", "false"),
+            ("restoreRestorePVs", "true"),
+            ("dpaName", "dpa"),
+            ("dpaBackupCloudCredentialsName", "cloud-credentials"),
+            ("dpaSpec", SPECIFICATION),
+        ];
+        let (long, wrong_field) = ("p".repeat(40), SPECIFICATION.replace("\"cloud\"", "\"credentials\""));
+        let (no_agent, named) = (
+            SPECIFICATION.replace("nodeAgent", "other"),
+            SPECIFICATION.replacen("{\"velero\"", "{\"name\": \"b\", \"velero\"", 1),
+        );
+        for (changes, expected) in [
+            (vec![], None),
+            (vec![("backupVolumeSnapshotLocation", "own")], None),
+            (vec![("backupVolumeSnapshotLocation", "")], None),
+            (
+                vec![("backupPrefix", long.as_str())],
+                Some("error: backupPrefix: and backupVolumeSnapshotLocation leave"),
+            ),
+            (
+                vec![("backupSnapshotVolumes", "false"), ("restoreRestorePVs", "false")],
+                Some("data of volumes is not backed up"),
+            ),
+            (vec![("restoreRestorePVs", "false")], Some("exactly when")),
+            (vec![("backupDefaultVolumesToRestic", "true")], None),
+            (vec![("backupDefaultVolumesToRestic", "true"), ("dpaSpec", &no_agent)], Some("no node agent")),
+            (vec![("backupVolumeSnapshotLocation", "dpa-2")], Some("dpaSpec makes: dpa-1, own")),
+            (vec![("dpaBackupCloudCredentialsName", "other")], Some("another Secret")),
+            (
+                vec![("dpaSpec", &wrong_field)],
+                Some("error: dpaSpec: backupLocations[0].credential names a key"),
+            ),
+            (vec![("dpaSpec", &named)], Some("no backup location dpa-1")),
+            (vec![("backupVolumeSnapshotLocation", "<later>")], None),
+        ] {
+            let mut data: BTreeMap<String, String> =
+                fitting.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            data.extend(changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+            let used = data.keys().cloned().collect();
+            let findings: Vec<_> = check(&data, &used).iter().map(ToString::to_string).collect();
+            match expected {
+                None => assert!(findings.is_empty(), "{changes:?}: {findings:?}"),
+                Some(part) => {
+                    assert!(findings.len() == 1 && findings[0].contains(part), "{changes:?}: {findings:?}");
+                }
+            }
+            assert!(check(&data, &BTreeSet::new()).is_empty(), "unused keys are not compared");
+        }
+    }
+}
