@@ -27,6 +27,8 @@ mod written;
 mod conformance;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod tests;
 
 pub use diff::{DIFF_LINES, diff, truncate};
 pub use patch::{merge_patch, same_after_dry_run};
