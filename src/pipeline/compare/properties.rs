@@ -42,8 +42,8 @@ fn object() -> impl Strategy<Value = Manifest> {
     })
 }
 
-fn outcome(desired: &Manifest, existing: &Manifest, rules: &Rules) -> Comparison {
-    compare(desired, existing, rules, &WrittenLists::default())
+fn outcome(desired: &Manifest, existing: &Manifest, rules: Rules) -> Comparison {
+    compare(desired, existing, &rules, &WrittenLists::default())
 }
 
 fn merged_of(comparison: Comparison, existing: &Manifest) -> Option<Manifest> {
@@ -102,8 +102,8 @@ proptest! {
     #[test]
     fn what_was_merged_is_the_same(desired in object(), existing in object()) {
         for rules in [MUST_HAVE, MUST_ONLY_HAVE] {
-            let Some(merged) = merged_of(outcome(&desired, &existing, &rules), &existing) else { continue };
-            prop_assert_eq!(outcome(&desired, &merged, &rules), Comparison::Same);
+            let Some(merged) = merged_of(outcome(&desired, &existing, rules), &existing) else { continue };
+            prop_assert_eq!(outcome(&desired, &merged, rules), Comparison::Same);
         }
     }
 
@@ -136,16 +136,39 @@ proptest! {
     fn the_order_of_lists_does_not_matter(desired in object(), existing in object(), seed in 0..1000_usize) {
         let other = shuffled_object(&existing, seed);
         for rules in [MUST_HAVE, MUST_ONLY_HAVE] {
-            let (first, second) = (outcome(&desired, &existing, &rules), outcome(&desired, &other, &rules));
+            let (first, second) = (outcome(&desired, &existing, rules), outcome(&desired, &other, rules));
             prop_assert_eq!(first == Comparison::Same, second == Comparison::Same);
         }
         let (first, second) = (matches(&desired, &existing, &MUST_HAVE), matches(&desired, &other, &MUST_HAVE));
         prop_assert_eq!(first, second);
     }
 
+    /// Whatever the API server or others add to entries, and wherever they move them, each entry is found again.
+    #[test]
+    fn entries_that_grew_are_found_again(
+        list in prop::collection::vec((fields(scalar()), fields(scalar())), 0..6), others in prop::collection::vec(value(), 0..3),
+        seed in 0..1000_usize,
+    ) {
+        let written = |fields: &Map<String, Value>| Value::Object(fields.clone());
+        let desired = listing(&list.iter().map(|(wanted, _)| written(wanted)).collect::<Vec<_>>());
+        let mut observed: Vec<Value> = list
+            .iter()
+            .map(|(wanted, added)| {
+                let mut grown = added.clone();
+                // A name is an identity; nobody adds one.
+                grown.remove("name");
+                grown.extend(wanted.clone());
+                Value::Object(grown)
+            })
+            .collect();
+        observed.extend(others);
+        let existing = shuffled_object(&listing(&observed), seed);
+        prop_assert_eq!(outcome(&desired, &existing, MUST_HAVE), Comparison::Same);
+    }
+
     #[test]
     fn nothing_observed_is_lost(desired in object(), existing in object()) {
-        let Some(merged) = merged_of(outcome(&desired, &existing, &MUST_HAVE), &existing) else { return Ok(()) };
+        let Some(merged) = merged_of(outcome(&desired, &existing, MUST_HAVE), &existing) else { return Ok(()) };
         let names = |object: &Manifest| object.at(&["spec"]).and_then(Value::as_object).cloned().unwrap_or_default();
         let merged = names(&merged);
         for key in names(&existing).keys() {
@@ -159,7 +182,7 @@ proptest! {
     ) {
         let (v1, v2) = (listing(&first), listing(&second));
         let before = shuffled_object(&listing(&theirs), seed);
-        let existing = merged_of(outcome(&v1, &before, &MUST_HAVE), &before).unwrap();
+        let existing = merged_of(outcome(&v1, &before, MUST_HAVE), &before).unwrap();
         let existing = shuffled_object(&existing, seed / 7);
         let written = written_lists(&v1);
         let after = merged_of(compare(&v2, &existing, &MUST_HAVE, &written), &existing).unwrap();
@@ -175,7 +198,7 @@ proptest! {
     #[test]
     fn the_patch_makes_the_merger(desired in object(), existing in object()) {
         for rules in [MUST_HAVE, MUST_ONLY_HAVE] {
-            let Some(merged) = merged_of(outcome(&desired, &existing, &rules), &existing) else { continue };
+            let Some(merged) = merged_of(outcome(&desired, &existing, rules), &existing) else { continue };
             let mut patched = existing.to_value();
             if let Some(patch) = merge_patch(&existing, &merged) {
                 prop_assert!(patch.get("status").is_none());

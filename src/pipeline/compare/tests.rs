@@ -64,6 +64,8 @@ fn found(comparison: Comparison) -> Found {
 #[case::duplicates_count(json!({"list": ["a", "a"]}), json!({"list": ["a"]}), Found::Differs, Found::Differs)]
 #[case::an_entry_may_hold_more(json!({"list": [{"a": 1}]}), json!({"list": [{"a": 1, "b": 2}]}), Found::Same, Found::Differs)]
 #[case::no_greedy_choice(json!({"list": [{"a": 1}, {"a": 1, "b": 2}]}), json!({"list": [{"a": 1, "b": 2}, {"a": 1}]}), Found::Same, Found::Same)]
+#[case::room_is_made(json!({"list": [{"a": 1}, {"b": 1}]}), json!({"list": [{"a": 1, "b": 1}, {"a": 1, "c": 1}]}), Found::Same, Found::Differs)]
+#[case::set_before_absent(json!({"list": [{"k": 1}, {"k": 1, "f": false}]}), json!({"list": [{"k": 1, "y": 1}, {"k": 1, "f": false, "x": 1}]}), Found::Same, Found::Differs)]
 #[case::a_map_is_no_list(json!({"x": {"a": 1}}), json!({"x": [1]}), Found::Differs, Found::Differs)]
 #[case::included_namespaces_are_velero_s_own(json!({"template": {"ttl": "1h"}}), json!({"template": {"ttl": "1h", "includedNamespaces": ["*"]}}), Found::Same, Found::Differs)]
 fn fields(#[case] desired: Value, #[case] existing: Value, #[case] at_least: Found, #[case] exactly: Found) {
