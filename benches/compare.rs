@@ -30,7 +30,9 @@ fn rules_list(count: usize, reversed: bool) -> Option<Manifest> {
         .collect();
     if reversed {
         rules.reverse();
-        rules.iter_mut().for_each(|rule| rule["resources"] = json!(["added"]));
+        for rule in &mut rules {
+            rule["resources"] = json!(["added"]);
+        }
     }
     manifest(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
         "metadata": {"name": "role"}, "rules": rules}))

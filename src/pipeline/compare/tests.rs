@@ -189,6 +189,8 @@ fn plain_text_of_a_secret_is_compared_with_its_data() {
     let other = secret(&json!({"data": {"cloud": "b2xk"}}));
     let merged = difference(plain(&desired, &other, MUST_HAVE)).merged;
     assert_eq!(merge_patch(&other, &merged), Some(json!({"data": {"cloud": "a2V5PTE="}})));
+    let debug = format!("{:?}", plain(&desired, &other, MUST_HAVE));
+    assert!(!debug.contains("a2V5PTE=") && debug.contains("Secret"), "{debug}");
     let shown = diff(Some(&other), &merged, Redaction::Secrets);
     assert!(shown.contains("-  cloud: <redacted 1>\n+  cloud: <redacted 2>\n"), "{shown}");
     assert_eq!(written_lists(&secret(&json!({"data": {"list": ["x"]}}))), WrittenLists::default());
