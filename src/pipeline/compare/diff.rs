@@ -4,7 +4,7 @@
 use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops, udiff::UnifiedHunkHeader};
 
-use super::patch::without_bookkeeping;
+use super::patch::{remove_resource_version, without_bookkeeping};
 use super::redact::{Redaction, redact};
 use crate::api::object::Manifest;
 use crate::yaml;
@@ -23,11 +23,16 @@ const HEADER_LINES: usize = 3;
 pub fn diff(existing: Option<&Manifest>, updated: &Manifest, redaction: Redaction) -> String {
     let mut before = existing.map(without_bookkeeping);
     let mut after = without_bookkeeping(updated);
-    if before.as_ref().is_none_or(|before| before.get("status") == after.get("status")) {
+    if let Some(before) = before.as_mut().filter(|before| before.get("status") == after.get("status")) {
+        before.remove("status");
         after.remove("status");
-        if let Some(before) = &mut before {
-            before.remove("status");
-        }
+    }
+    if let Some(before) = before
+        .as_mut()
+        .filter(|_| existing.and_then(Manifest::resource_version) != updated.resource_version())
+    {
+        remove_resource_version(before);
+        remove_resource_version(&mut after);
     }
     let before = before.map(Value::Object);
     let (before, after) = redact(before.as_ref(), &Value::Object(after), redaction);
@@ -132,9 +137,27 @@ mod tests {
     }
 
     #[test]
+    fn five_lines_surround_a_change() {
+        let mut binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"creationTimestamp": "2024-05-06T07:08:09Z", "name": "readers", "namespace": "default",
+                "resourceVersion": "12", "uid": "b7c1"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+            "subjects": [{"kind": "Group", "name": "all"}]});
+        let existing = manifest(binding.clone());
+        binding.as_object_mut().unwrap().remove("subjects");
+        assert_eq!(
+            diff(Some(&existing), &manifest(binding), Redaction::Secrets),
+            "--- default/readers : existing\n+++ default/readers : updated\n@@ -8,9 +8,6 @@\n   uid: b7c1\n\
+             \x20roleRef:\n   apiGroup: rbac.authorization.k8s.io\n   kind: Role\n   name: reader\n\
+             -subjects:\n-- kind: Group\n-  name: all\n \n"
+        );
+    }
+
+    #[test]
     fn nothing_changed_shows_nothing() {
         let mut other = config_map(&json!({"a": "1"})).to_value();
         other["metadata"]["generation"] = json!(4);
+        other["metadata"]["resourceVersion"] = json!("9");
         other["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": "{}"});
         let shown = diff(Some(&config_map(&json!({"a": "1"}))), &manifest(other), Redaction::Secrets);
         assert_eq!(shown, "");

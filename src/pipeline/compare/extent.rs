@@ -83,7 +83,7 @@ pub(crate) fn maps(
     extent: Extent,
     absent: Absent,
 ) -> Likeness {
-    if extent == Extent::Exactly && desired.len() < existing.len() {
+    if extent == Extent::Exactly && desired.len() < size(existing) {
         return Likeness::Different;
     }
     let mut worst = Likeness::Same;
@@ -94,6 +94,11 @@ pub(crate) fn maps(
         }
     }
     worst
+}
+
+/// How many fields are set to something.
+fn size(fields: &Map<String, Value>) -> usize {
+    fields.values().filter(|value| !value.is_null()).count()
 }
 
 /// Compares one field of a mapping. Unlike a whole value, text here is compared as a quantity and absent text equals
@@ -160,17 +165,12 @@ pub(crate) fn pair(desired: &[Value], existing: &[Value], extent: Extent, absent
             .filter(|index| pairs[*index].existing.is_none() && name(&desired[*index]).is_some() == named)
             .collect()
     };
-    let named = open(&pairs, true);
-    for index in &named {
-        search.place(*index);
-    }
+    let named = search.place_all(open(&pairs, true));
     // The same name but other content: the entry is replaced by the merger of both.
-    for index in named.into_iter().filter(|index| !search.is_placed(*index)).collect::<Vec<_>>() {
+    for index in named {
         search.place_by_name(index);
     }
-    for index in open(&pairs, false) {
-        search.place(index);
-    }
+    search.place_all(open(&pairs, false));
     for (slot, owner) in search.owner.iter().enumerate() {
         if let Some((index, likeness)) = owner {
             pairs[*index] = Pair { existing: Some(slot), likeness: *likeness };
@@ -236,31 +236,33 @@ impl<'a> Search<'a> {
         let same_name = name(desired).is_some_and(|desired| name(existing) == Some(desired));
         let absent = if same_name { Absent::EqualsZero } else { self.absent };
         let extent = self.extent;
-        *self.known.entry((index, slot)).or_insert_with(|| entry(desired, existing, extent, absent))
+        *self.known.entry((index, slot)).or_insert_with(|| likeness(desired, existing, extent, absent))
     }
 
-    fn is_placed(&self, index: usize) -> bool {
-        self.owner.iter().flatten().any(|(owner, _)| *owner == index)
+    /// Places as many as possible, by equal content before absent zero values; gives back those left over.
+    fn place_all(&mut self, mut left: Vec<usize>) -> Vec<usize> {
+        for worst in [Likeness::Same, Likeness::SameButAbsent] {
+            left.retain(|index| {
+                let mut visited = vec![false; self.existing.len()];
+                !self.augment(*index, worst, &mut visited, LONGEST_PATH)
+            });
+        }
+        left
     }
 
-    fn place(&mut self, index: usize) -> bool {
-        let mut visited = vec![false; self.existing.len()];
-        self.augment(index, &mut visited, LONGEST_PATH)
-    }
-
-    fn augment(&mut self, index: usize, visited: &mut [bool], steps: usize) -> bool {
+    fn augment(&mut self, index: usize, worst: Likeness, visited: &mut [bool], steps: usize) -> bool {
         for slot in 0..self.existing.len() {
             if visited[slot] || !self.movable[slot] {
                 continue;
             }
             let likeness = self.likeness(index, slot);
-            if !likeness.holds() {
+            if likeness > worst {
                 continue;
             }
             visited[slot] = true;
             let moved = match self.owner[slot] {
                 None => true,
-                Some((owner, _)) => steps > 0 && self.augment(owner, visited, steps - 1),
+                Some((owner, _)) => steps > 0 && self.augment(owner, worst, visited, steps - 1),
             };
             if moved {
                 self.owner[slot] = Some((index, likeness));
@@ -280,16 +282,6 @@ impl<'a> Search<'a> {
             self.movable[slot] = false;
         }
     }
-}
-
-/// Compares two entries of a list. Text is compared by letter here, not as a quantity.
-fn entry(desired: &Value, existing: &Value, extent: Extent, absent: Absent) -> Likeness {
-    if matches!((desired, existing), (Value::Object(left), Value::Object(right))
-        if extent == Extent::Exactly && left.len() != right.len())
-    {
-        return Likeness::Different;
-    }
-    likeness(desired, existing, extent, absent)
 }
 
 /// The non-empty `name` of an entry.

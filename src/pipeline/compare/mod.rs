@@ -5,6 +5,7 @@
 //! 6. Nothing here knows of clusters, clients or time, and no value of a Secret leaves it through an error or a diff.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,6 +28,8 @@ mod written;
 mod conformance;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod tests;
 
 pub use diff::{DIFF_LINES, diff, truncate};
 pub use patch::{merge_patch, same_after_dry_run};
@@ -75,8 +78,8 @@ pub enum Comparison {
     Invalid(InvalidTemplate),
 }
 
-/// How an object differs.
-#[derive(Debug, Clone, PartialEq)]
+/// How an object differs. Its `Debug` shows no content, which may be a Secret's.
+#[derive(Clone, PartialEq)]
 pub struct Difference {
     /// The observed object with the desired fields written into it.
     pub merged: Manifest,
@@ -87,6 +90,18 @@ pub struct Difference {
     /// What differs besides `status` is only that zero values are absent: a dry run tells whether the API server would
     /// keep them. Implies `spec_mismatch`.
     pub only_absent_zeros: bool,
+}
+
+impl fmt::Debug for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Difference")
+            .field("of", &self.merged.key())
+            .field("status_mismatch", &self.status_mismatch)
+            .field("spec_mismatch", &self.spec_mismatch)
+            .field("only_absent_zeros", &self.only_absent_zeros)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a template cannot be written into an object; the text is the compliance message.
@@ -164,10 +179,9 @@ fn is_compared(key: &str) -> bool {
 
 /// Fields whose values are text without meaning to Kubernetes, so that `1.10` and `1.1` are two values.
 fn is_opaque(manifest: &Manifest, key: &str) -> bool {
-    let gvk = manifest.gvk();
-    match key {
-        "data" | "binaryData" => gvk.same_kind("", "ConfigMap") || gvk.same_kind("", "Secret"),
-        _ => false,
+    matches!(key, "data" | "binaryData") && {
+        let gvk = manifest.gvk();
+        gvk.same_kind("", "ConfigMap") || gvk.same_kind("", "Secret")
     }
 }
 

@@ -66,15 +66,19 @@ fn without_nulls(value: &Value) -> Value {
 /// Whether a dry run changed nothing: its answer equals the observed object but for what the API server keeps for
 /// itself.
 pub fn same_after_dry_run(existing: &Manifest, answer: &Manifest) -> bool {
-    let (existing, answer) = (without_bookkeeping(existing), without_bookkeeping(answer));
-    existing == answer
+    let comparable = |manifest: &Manifest| {
+        let mut fields = without_bookkeeping(manifest);
+        remove_resource_version(&mut fields);
+        fields
+    };
+    comparable(existing) == comparable(answer)
 }
 
-/// The object without `managedFields`, `generation`, `resourceVersion` and kubectl's own annotation.
-pub(crate) fn without_bookkeeping(manifest: &Manifest) -> Map<String, Value> {
+/// The object without `managedFields`, `generation` and kubectl's own annotation.
+pub(super) fn without_bookkeeping(manifest: &Manifest) -> Map<String, Value> {
     let mut fields = manifest.fields().clone();
     if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-        for field in ["managedFields", "generation", "resourceVersion"] {
+        for field in ["managedFields", "generation"] {
             metadata.remove(field);
         }
         let emptied =
@@ -87,4 +91,10 @@ pub(crate) fn without_bookkeeping(manifest: &Manifest) -> Map<String, Value> {
         }
     }
     fields
+}
+
+pub(super) fn remove_resource_version(fields: &mut Map<String, Value>) {
+    if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("resourceVersion");
+    }
 }

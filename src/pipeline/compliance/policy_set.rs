@@ -115,11 +115,11 @@ mod tests {
 
     #[test]
     fn clusters_of_other_bindings_do_not_count() {
-        let states = clusters(&[
+        let reports = clusters(&[
             ("c1", Some(ComplianceState::Compliant)),
             ("c2", Some(ComplianceState::NonCompliant)),
         ]);
-        let status = status(&[("a", PolicyInSet::Present(&states))], &["c1"]);
+        let status = status(&[("a", PolicyInSet::Present(&reports))], &["c1"]);
         assert_eq!(status.compliant, Some(ComplianceState::Compliant));
         assert_eq!(status.status_message, "All policies are reporting status");
     }
