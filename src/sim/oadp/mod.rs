@@ -8,6 +8,8 @@
 
 mod application;
 mod operator;
+#[cfg(test)]
+mod tests;
 mod validation;
 
 use jiff::Timestamp;

@@ -13,8 +13,7 @@ const DEFAULT_SECRET: (&str, &str) = ("cloud-credentials", "cloud");
 
 /// The first thing that is wrong; its text becomes the message of the condition.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[expect(missing_docs, reason = "each text says what the variant means")]
-pub enum Fault {
+pub(super) enum Fault {
     #[error("only one DPA CR can exist per OADP installation namespace")]
     SecondApplication,
     #[error("DPA CR Velero configuration cannot be nil")]

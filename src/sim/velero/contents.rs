@@ -1,0 +1,269 @@
+//! What goes into a backup: the objects of the namespaces, their Namespace objects, bound volumes and volume data.
+//!
+//! Takes the spec of a Backup after its preparation, gives copies of the objects as they are (a restore drops their status,
+//! as Velero's does). Left out beside what the spec excludes: events, Velero's own kinds, objects marked
+//! `velero.io/exclude-from-backup`. Of cluster-scoped kinds only Namespaces and bound PersistentVolumes are known.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::backup_request::{lists, uses_scoped_filters};
+use super::edit::{at, digest, items, key, label_value, name, namespace, set, text, truth};
+use super::scene::{API_VERSION, Scene};
+use crate::api::object::Manifest;
+use crate::api::selector::LabelSelector;
+
+/// On a namespace or object: it is in no backup.
+pub(super) const EXCLUDE_LABEL: &str = "velero.io/exclude-from-backup";
+
+/// What a backup holds.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// The objects, Namespaces first.
+    pub(super) items: Vec<Value>,
+    /// One PodVolumeBackup for each volume whose files are copied.
+    pub(super) volume_backups: Vec<Value>,
+    /// How many volumes are snapshot.
+    pub(super) snapshots: usize,
+    /// How many things went wrong.
+    pub(super) errors: usize,
+}
+
+/// Collects what the backup holds.
+pub(super) fn collect(scene: &Scene<'_>, backup: &Value) -> Contents {
+    let filter = Filter::of(backup);
+    let namespaces: Vec<Arc<Manifest>> = scene
+        .view
+        .list("", "Namespace", None)
+        .into_iter()
+        .filter(|found| found.name().is_some_and(|name| filter.namespaces.namespace(name)))
+        .collect();
+    let mut contents = Contents::default();
+    if filter.lets_namespaces_through() {
+        contents.items.extend(namespaces.iter().map(|namespace| namespace.to_value()));
+    }
+    let mut objects: Vec<Value> = Vec::new();
+    for namespace in namespaces.iter().filter_map(|namespace| namespace.name()) {
+        let found = scene.view.contents(namespace);
+        objects.extend(found.iter().filter(|object| filter.takes(object)).map(|object| object.to_value()));
+    }
+    let volumes = bound_volumes(scene, &filter, &objects);
+    copy_files(scene, backup, &objects, &mut contents);
+    contents.snapshots = snapshots(backup, &volumes, &contents.volume_backups);
+    contents.items.extend(volumes);
+    contents.items.extend(objects);
+    contents
+}
+
+struct Filter {
+    namespaces: super::lists::Lists,
+    resources: super::lists::Lists,
+    cluster_resources: super::lists::Lists,
+    scoped: bool,
+    include_cluster_resources: Option<bool>,
+    selectors: Vec<LabelSelector>,
+}
+
+impl Filter {
+    fn of(backup: &Value) -> Self {
+        let spec = at(backup, &["spec"]).unwrap_or(&Value::Null);
+        let scoped = uses_scoped_filters(spec);
+        let resources = if scoped {
+            lists(spec, "includedNamespaceScopedResources", "excludedNamespaceScopedResources")
+        } else {
+            lists(spec, "includedResources", "excludedResources")
+        };
+        let cluster_resources = if scoped {
+            lists(spec, "includedClusterScopedResources", "excludedClusterScopedResources")
+        } else {
+            resources.clone()
+        };
+        Self {
+            namespaces: lists(spec, "includedNamespaces", "excludedNamespaces"),
+            resources,
+            cluster_resources,
+            scoped,
+            include_cluster_resources: truth(spec, &["includeClusterResources"]),
+            selectors: selectors(spec),
+        }
+    }
+
+    fn takes(&self, object: &Manifest) -> bool {
+        let gvk = object.gvk();
+        let own_noise =
+            gvk.kind == "Event" || ["velero.io", "oadp.openshift.io"].contains(&gvk.group.as_str());
+        !own_noise
+            && object.label(EXCLUDE_LABEL) != Some("true")
+            && self.resources.resource(&gvk.group, &gvk.kind)
+            && selected(&self.selectors, object)
+    }
+
+    fn lets_namespaces_through(&self) -> bool {
+        // With filters by scope a Namespace comes along with what is in it.
+        (self.scoped && self.cluster_resources.includes.is_empty())
+            || self.cluster_resources.resource("", "Namespace")
+    }
+
+    fn lets_volumes_through(&self) -> bool {
+        let excluded = self.include_cluster_resources == Some(false);
+        !excluded && self.cluster_resources.resource("", "PersistentVolume")
+    }
+}
+
+/// The label selectors of a Backup or Restore; one that matches suffices, none at all means everything.
+pub(super) fn selectors(spec: &Value) -> Vec<LabelSelector> {
+    let single = at(spec, &["labelSelector"]).into_iter();
+    single
+        .chain(items(spec, &["orLabelSelectors"]))
+        .filter_map(|selector| serde_json::from_value(selector.clone()).ok())
+        .collect()
+}
+
+/// Whether an object fits one of the selectors.
+pub(super) fn selected(selectors: &[LabelSelector], object: &Manifest) -> bool {
+    selectors.is_empty() || selectors.iter().any(|selector| selector.matches(&object.labels()))
+}
+
+fn is_claim(object: &Value) -> bool {
+    text(object, &["kind"]) == "PersistentVolumeClaim" && text(object, &["apiVersion"]) == "v1"
+}
+
+fn bound_volumes(scene: &Scene<'_>, filter: &Filter, objects: &[Value]) -> Vec<Value> {
+    if !filter.lets_volumes_through() {
+        return Vec::new();
+    }
+    let names: BTreeSet<&str> = objects
+        .iter()
+        .filter(|object| is_claim(object))
+        .map(|claim| text(claim, &["spec", "volumeName"]))
+        .filter(|name| !name.is_empty())
+        .collect();
+    names
+        .into_iter()
+        .filter_map(|name| scene.view.get(&key("v1", "PersistentVolume", None, name)))
+        .map(|volume| volume.to_value())
+        .collect()
+}
+
+/// Volumes are snapshot unless the spec forbids it, no location is known, or their files are copied.
+fn snapshots(backup: &Value, volumes: &[Value], volume_backups: &[Value]) -> usize {
+    if !takes_snapshots(backup) {
+        return 0;
+    }
+    volumes.iter().filter(|volume| !is_copied(volume, volume_backups)).count()
+}
+
+/// Whether the backup snapshots volumes at all.
+pub(super) fn takes_snapshots(backup: &Value) -> bool {
+    truth(backup, &["spec", "snapshotVolumes"]) != Some(false)
+        && !items(backup, &["spec", "volumeSnapshotLocations"]).is_empty()
+}
+
+/// Whether the files of a PersistentVolume are copied by one of the PodVolumeBackups.
+pub(super) fn is_copied(volume: &Value, volume_backups: &[Value]) -> bool {
+    volume_backups.iter().any(|copy| text(copy, &["spec", "tags", "pv"]) == name(volume))
+}
+
+fn copy_files(scene: &Scene<'_>, backup: &Value, objects: &[Value], contents: &mut Contents) {
+    let pods = objects
+        .iter()
+        .filter(|object| text(object, &["kind"]) == "Pod" && text(object, &["apiVersion"]) == "v1")
+        .filter(|pod| matches!(text(pod, &["status", "phase"]), "" | "Running"));
+    for pod in pods {
+        let volumes = volumes_to_copy(backup, pod);
+        if volumes.is_empty() {
+            continue;
+        }
+        if !has_node_agent(scene) {
+            contents.errors += 1;
+            continue;
+        }
+        for volume in volumes {
+            let claim = objects.iter().find(|object| {
+                is_claim(object)
+                    && namespace(object) == namespace(pod)
+                    && name(object) == text(volume, &["persistentVolumeClaim", "claimName"])
+            });
+            contents.volume_backups.push(volume_backup(scene, backup, pod, volume, claim));
+        }
+    }
+}
+
+fn has_node_agent(scene: &Scene<'_>) -> bool {
+    scene.view.list("", "Pod", Some(scene.namespace)).iter().any(|pod| {
+        (pod.label("role") == Some("node-agent") || pod.label("name") == Some("node-agent"))
+            && pod.text_at(&["status", "phase"]) == Some("Running")
+    })
+}
+
+/// The volumes of a Pod whose files are copied: all but the excluded ones by default, else those that it names.
+fn volumes_to_copy<'a>(backup: &Value, pod: &'a Value) -> Vec<&'a Value> {
+    let by_default = truth(backup, &["spec", "defaultVolumesToFsBackup"]).unwrap_or(false);
+    let annotation = if by_default {
+        "backup.velero.io/backup-volumes-excludes"
+    } else {
+        "backup.velero.io/backup-volumes"
+    };
+    let named: BTreeSet<&str> =
+        text(pod, &["metadata", "annotations", annotation]).split(',').map(str::trim).collect();
+    items(pod, &["spec", "volumes"])
+        .iter()
+        .filter(|volume| volume.get("persistentVolumeClaim").is_some() || volume.get("emptyDir").is_some())
+        .filter(|volume| named.contains(text(volume, &["name"])) != by_default)
+        .collect()
+}
+
+fn volume_backup(
+    scene: &Scene<'_>,
+    backup: &Value,
+    pod: &Value,
+    volume: &Value,
+    claim: Option<&Value>,
+) -> Value {
+    let volume_name = text(volume, &["name"]);
+    let identity = format!("{}/{}/{}/{volume_name}", name(backup), namespace(pod), name(pod));
+    let backup_uid = text(backup, &["metadata", "uid"]);
+    let pod_uid = text(pod, &["metadata", "uid"]);
+    let mut object = json!({
+        "apiVersion": API_VERSION,
+        "kind": "PodVolumeBackup",
+        "metadata": {
+            "name": format!("{}-{}", name(backup), digest(&identity, 5)),
+            "namespace": scene.namespace,
+            "labels": {"velero.io/backup-name": label_value(name(backup)), "velero.io/backup-uid": backup_uid},
+            "ownerReferences": [{
+                "apiVersion": API_VERSION, "kind": "Backup", "name": name(backup), "uid": backup_uid,
+                "controller": true,
+            }],
+        },
+        "spec": {
+            "backupStorageLocation": text(backup, &["spec", "storageLocation"]),
+            "node": text(pod, &["spec", "nodeName"]),
+            "pod": {"kind": "Pod", "namespace": namespace(pod), "name": name(pod), "uid": pod_uid},
+            "repoIdentifier": format!("simulated/kopia/{}", namespace(pod)),
+            "tags": {
+                "backup": name(backup), "backup-uid": backup_uid, "pod": name(pod), "pod-uid": pod_uid,
+                "ns": namespace(pod), "volume": volume_name,
+            },
+            "uploaderType": "kopia",
+            "volume": volume_name,
+        },
+        "status": {
+            "phase": "Completed",
+            "path": format!("/host_pods/{pod_uid}/volumes/{volume_name}"),
+            "snapshotID": digest(&identity, 32),
+            "startTimestamp": scene.time(),
+            "completionTimestamp": scene.time(),
+            "progress": {"totalBytes": 1_048_576, "bytesDone": 1_048_576},
+        },
+    });
+    if let Some(claim) = claim {
+        set(&mut object, &["metadata", "labels", "velero.io/pvc-uid"], text(claim, &["metadata", "uid"]));
+        set(&mut object, &["spec", "tags", "pvc-uid"], text(claim, &["metadata", "uid"]));
+        // Ours: upstream finds the volume through the claim.
+        set(&mut object, &["spec", "tags", "pv"], text(claim, &["spec", "volumeName"]));
+    }
+    object
+}
