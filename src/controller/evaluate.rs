@@ -104,7 +104,8 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
         return Evaluation::Waiting { hub: hub_phase.asked.not_yet_known, cluster: BTreeSet::new() };
     }
     let dependencies = canonical_dependencies(subject);
-    let obstacle = configuration_fault(subject, &hub_phase.asked).or_else(|| subject.unreachable.map(ToOwned::to_owned));
+    let obstacle =
+        configuration_fault(subject, &hub_phase.asked).or_else(|| subject.unreachable.map(ToOwned::to_owned));
 
     let observed = Arc::new(Recording::new(subject.observed.clone()));
     let claims = claims::claims(subject.cluster);
@@ -114,13 +115,15 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
         let name = template.name.clone();
         let state = match &obstacle {
             Some(fault) => CheckState::Reported(message::violation(fault)),
-            None => match evaluate_check(subject, renderer, index, template, &dependencies, &claims, &observed) {
-                Ok(state) => state,
-                Err(references) => {
-                    missing.extend(references);
-                    continue;
+            None => {
+                match evaluate_check(subject, renderer, index, template, &dependencies, &claims, &observed) {
+                    Ok(state) => state,
+                    Err(references) => {
+                        missing.extend(references);
+                        continue;
+                    }
                 }
-            },
+            }
         };
         checks.push(EvaluatedCheck { name, state });
     }
@@ -178,7 +181,8 @@ fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase
         }),
         policy_namespace: metadata.namespace.clone(),
     };
-    let disabled = metadata.annotations.get(names::DISABLE_TEMPLATES_ANNOTATION).is_some_and(|text| text == "true");
+    let disabled =
+        metadata.annotations.get(names::DISABLE_TEMPLATES_ANNOTATION).is_some_and(|text| text == "true");
     let mut all = Asked::default();
     let templates = subject
         .policy
@@ -188,9 +192,11 @@ fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase
         .enumerate()
         .map(|(index, template)| {
             let source = template.object_definition.clone();
-            let name = checks::template_name(&source).map_or_else(|| format!("template-{index}"), ToOwned::to_owned);
+            let name =
+                checks::template_name(&source).map_or_else(|| format!("template-{index}"), ToOwned::to_owned);
             let (result, asked) = if disabled {
-                let rendered = HubRendered { definition: source.clone(), protected: ProtectedValues::default() };
+                let rendered =
+                    HubRendered { definition: source.clone(), protected: ProtectedValues::default() };
                 (Ok(rendered), Asked::default())
             } else {
                 renderer.hub_phase(&source, &context, subject.hub.clone())
@@ -211,7 +217,9 @@ struct CanonicalDependencies {
 
 fn canonical_dependencies(subject: &Subject<'_>) -> CanonicalDependencies {
     let namespace = &subject.policy.metadata.namespace;
-    let canonical = |list: &[Dependency]| dependencies::canonical(list, namespace, |ns, name| (subject.policies_of_set)(ns, name));
+    let canonical = |list: &[Dependency]| {
+        dependencies::canonical(list, namespace, |ns, name| (subject.policies_of_set)(ns, name))
+    };
     CanonicalDependencies {
         of_policy: canonical(&subject.policy.spec.dependencies),
         of_templates: subject
@@ -308,7 +316,8 @@ fn evaluate_check(
     match dependencies::check(dependencies.of_policy.iter().chain(extra), subject.compliance) {
         Dependencies::Satisfied => {}
         Dependencies::Pending(text) => {
-            let ignore = subject.policy.spec.policy_templates.get(index).is_some_and(|source| source.ignore_pending);
+            let ignore =
+                subject.policy.spec.policy_templates.get(index).is_some_and(|source| source.ignore_pending);
             return Ok(CheckState::Reported(message::pending(&text, ignore)));
         }
         Dependencies::Conflicting(text) => return Ok(CheckState::Reported(message::template_error(&text))),

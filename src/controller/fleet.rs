@@ -95,10 +95,18 @@ pub struct Assignment {
 
 impl Fleet {
     /// Takes in an object, or its disappearance (`manifest` is `None`).
-    pub fn apply(&mut self, kind: HubKind, key: &ObjectKey, manifest: Option<&Manifest>, now: Timestamp) -> Effects {
+    pub fn apply(
+        &mut self,
+        kind: HubKind,
+        key: &ObjectKey,
+        manifest: Option<&Manifest>,
+        now: Timestamp,
+    ) -> Effects {
         let name = (key.namespace.clone().unwrap_or_default(), key.name.clone());
         let applied = match kind {
-            HubKind::ManagedCluster => read(manifest).map(|cluster| self.cluster_changed(&key.name, cluster, now)),
+            HubKind::ManagedCluster => {
+                read(manifest).map(|cluster| self.cluster_changed(&key.name, cluster, now))
+            }
             HubKind::ManagedClusterSet => read(manifest).map(|set: Option<Arc<ManagedClusterSet>>| {
                 replace(&mut self.sets, key.name.clone(), set);
                 let placements: Vec<Name> = self.placements.keys().cloned().collect();
@@ -107,14 +115,20 @@ impl Fleet {
             HubKind::ManagedClusterSetBinding => {
                 read(manifest).map(|binding: Option<Arc<ManagedClusterSetBinding>>| {
                     replace(&mut self.set_bindings, name.clone(), binding);
-                    let placements =
-                        self.placements.keys().filter(|(namespace, _)| *namespace == name.0).cloned().collect();
+                    let placements = self
+                        .placements
+                        .keys()
+                        .filter(|(namespace, _)| *namespace == name.0)
+                        .cloned()
+                        .collect();
                     self.decide_all(placements, now)
                 })
             }
             HubKind::Placement => read(manifest).map(|placement: Option<Arc<Placement>>| {
                 let unchanged = match (&placement, self.placements.get(&name)) {
-                    (Some(new), Some(old)) => new.spec == old.spec && new.metadata.annotations == old.metadata.annotations,
+                    (Some(new), Some(old)) => {
+                        new.spec == old.spec && new.metadata.annotations == old.metadata.annotations
+                    }
                     _ => false,
                 };
                 replace(&mut self.placements, name.clone(), placement);
@@ -140,7 +154,12 @@ impl Fleet {
         applied.unwrap_or_else(|error| Effects { malformed: vec![error], ..Effects::default() })
     }
 
-    fn cluster_changed(&mut self, name: &str, cluster: Option<Arc<ManagedCluster>>, now: Timestamp) -> Effects {
+    fn cluster_changed(
+        &mut self,
+        name: &str,
+        cluster: Option<Arc<ManagedCluster>>,
+        now: Timestamp,
+    ) -> Effects {
         let mut effects = Effects::default();
         let before = self.clusters.get(name).cloned();
         replace(&mut self.clusters, name.to_owned(), cluster.clone());
@@ -214,7 +233,8 @@ impl Fleet {
                     }
                 }
             };
-            let changed: Vec<String> = before.selected.symmetric_difference(&after.selected).cloned().collect();
+            let changed: Vec<String> =
+                before.selected.symmetric_difference(&after.selected).cloned().collect();
             if self.placements.contains_key(&key) {
                 self.selections.insert(key.clone(), after);
             } else {
@@ -227,7 +247,11 @@ impl Fleet {
     }
 
     fn scope_of(&self, placement: &Placement) -> Scope {
-        placement::scope(placement, self.sets.values().map(AsRef::as_ref), self.set_bindings.values().map(AsRef::as_ref))
+        placement::scope(
+            placement,
+            self.sets.values().map(AsRef::as_ref),
+            self.set_bindings.values().map(AsRef::as_ref),
+        )
     }
 
     fn decisions(
@@ -239,8 +263,13 @@ impl Fleet {
         now: Timestamp,
     ) -> Decisions {
         // After a restart the decisions on the hub are what was selected before.
-        let recorded: BTreeSet<String> =
-            self.own_decisions.get(key).into_iter().flat_map(|objects| objects.values().flatten()).cloned().collect();
+        let recorded: BTreeSet<String> = self
+            .own_decisions
+            .get(key)
+            .into_iter()
+            .flat_map(|objects| objects.values().flatten())
+            .cloned()
+            .collect();
         let previous = if selected.is_empty() { &recorded } else { selected };
         placement::decide(placement, self.clusters.values().map(AsRef::as_ref), scope, previous, now)
     }
@@ -295,8 +324,10 @@ impl Fleet {
                 Ok(decision) => decision,
                 Err(error) => return Effects { malformed: vec![error], ..effects },
             };
-            let clusters = decision.status.decisions.into_iter().map(|decision| decision.cluster_name).collect();
-            let decisions = if is_own(manifest) { &mut self.own_decisions } else { &mut self.foreign_decisions };
+            let clusters =
+                decision.status.decisions.into_iter().map(|decision| decision.cluster_name).collect();
+            let decisions =
+                if is_own(manifest) { &mut self.own_decisions } else { &mut self.foreign_decisions };
             decisions.entry(placement.clone()).or_default().insert(key.name.clone(), clusters);
             if is_own(manifest) {
                 effects.placements.insert(placement);
@@ -310,7 +341,8 @@ impl Fleet {
 
     /// Works out the bindings of every policy of a namespace.
     fn rebind(&mut self, namespace: &str) -> Effects {
-        let keys: Vec<PolicyKey> = self.policies.keys().filter(|key| key.namespace == namespace).cloned().collect();
+        let keys: Vec<PolicyKey> =
+            self.policies.keys().filter(|key| key.namespace == namespace).cloned().collect();
         let mut effects = Effects::default();
         for key in keys {
             effects.join(self.rebind_one(&key));
@@ -320,8 +352,11 @@ impl Fleet {
     }
 
     fn rebind_one(&mut self, key: &PolicyKey) -> Effects {
-        let bound =
-            bindings_of(key, self.placement_bindings.values().map(AsRef::as_ref), self.policy_sets.values().map(AsRef::as_ref));
+        let bound = bindings_of(
+            key,
+            self.placement_bindings.values().map(AsRef::as_ref),
+            self.policy_sets.values().map(AsRef::as_ref),
+        );
         let before = self.bound.get(key).cloned().unwrap_or_default();
         let mut effects = Effects::default();
         if before != bound {
@@ -336,7 +371,11 @@ impl Fleet {
         effects
     }
 
-    fn policy_changed(&mut self, key: &ObjectKey, manifest: Option<&Manifest>) -> Result<Effects, ParseError> {
+    fn policy_changed(
+        &mut self,
+        key: &ObjectKey,
+        manifest: Option<&Manifest>,
+    ) -> Result<Effects, ParseError> {
         let namespace = key.namespace.clone().unwrap_or_default();
         let mut effects = Effects::default();
         let replicated = manifest.map_or_else(
@@ -403,12 +442,18 @@ impl Fleet {
         }
         self.clusters_of(policy)
             .into_iter()
-            .filter(|cluster| self.clusters.contains_key(cluster) && self.placed(policy, cluster) != Placed::No)
+            .filter(|cluster| {
+                self.clusters.contains_key(cluster) && self.placed(policy, cluster) != Placed::No
+            })
             .collect()
     }
 
     /// The clusters that these Placements of a namespace select.
-    pub fn selected_by<'a>(&'a self, namespace: &str, placements: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    pub fn selected_by<'a>(
+        &'a self,
+        namespace: &str,
+        placements: impl Iterator<Item = &'a str>,
+    ) -> BTreeSet<&'a str> {
         placements
             .filter_map(|placement| self.selections.get(&(namespace.to_owned(), placement.to_owned())))
             .flat_map(|selection| selection.selected.iter().map(String::as_str))
@@ -456,9 +501,11 @@ impl Fleet {
 
     /// Whether a policy is bound to Placements of which at least one does not exist.
     pub fn lacks_placement(&self, policy: &PolicyKey) -> bool {
-        self.bound.get(policy).into_iter().flatten().any(|bound| {
-            !self.placements.contains_key(&(policy.namespace.clone(), bound.placement.clone()))
-        })
+        self.bound
+            .get(policy)
+            .into_iter()
+            .flatten()
+            .any(|bound| !self.placements.contains_key(&(policy.namespace.clone(), bound.placement.clone())))
     }
 
     /// A managed cluster.
@@ -498,14 +545,21 @@ impl Fleet {
     }
 
     /// PlacementBindings of a namespace.
-    pub fn placement_bindings<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a PlacementBinding> {
-        self.placement_bindings.iter().filter(move |((of, _), _)| of == namespace).map(|(_, binding)| binding.as_ref())
+    pub fn placement_bindings<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a PlacementBinding> {
+        self.placement_bindings
+            .iter()
+            .filter(move |((of, _), _)| of == namespace)
+            .map(|(_, binding)| binding.as_ref())
     }
 
     /// A Placement, whether another controller decides for it, and the decision in full.
     pub fn placement(&self, name: &Name, now: Timestamp) -> Option<(Arc<Placement>, bool, Decisions)> {
         let placement = self.placements.get(name)?;
-        let selected = self.selections.get(name).map(|selection| selection.selected.clone()).unwrap_or_default();
+        let selected =
+            self.selections.get(name).map(|selection| selection.selected.clone()).unwrap_or_default();
         let scope = self.scope_of(placement);
         let decisions = self.decisions(name, placement, &scope, &selected, now);
         Some((placement.clone(), self.foreign_decisions.contains_key(name), decisions))

@@ -104,7 +104,12 @@ fn listener(mail: Arc<Inbox<HubMail>>) -> Listener {
             mail.objects.insert(object);
         }),
         Change::Malformed { name, message } => {
-            tracing::error!(kind = key.gvk.kind, name, message, "an object of the hub cannot be read and is left out");
+            tracing::error!(
+                kind = key.gvk.kind,
+                name,
+                message,
+                "an object of the hub cannot be read and is left out"
+            );
         }
         Change::State(WatchState::Failing { message, .. }) => {
             tracing::warn!(kind = key.gvk.kind, message, "a watch of the hub fails, trying again");
@@ -198,7 +203,12 @@ impl Crew {
 
     fn act(&mut self, effects: Effects) {
         for error in &effects.malformed {
-            tracing::error!(kind = error.kind, name = error.name, message = error.message, "an object of the hub is malformed and is left out");
+            tracing::error!(
+                kind = error.kind,
+                name = error.name,
+                message = error.message,
+                "an object of the hub is malformed and is left out"
+            );
         }
         self.requeue_at = [self.requeue_at, effects.requeue_at].into_iter().flatten().min();
         for (cluster, policies) in effects.evaluate {
@@ -221,7 +231,8 @@ impl Crew {
             let worker = Worker::new(cluster, self.shared.clone(), desk.clone());
             self.workers.insert(cluster.to_owned(), Station { desk, _task: spawn(worker.run()) });
         }
-        let known = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner).cluster(cluster).is_some();
+        let known =
+            self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner).cluster(cluster).is_some();
         if !known {
             self.workers.remove(cluster);
             return;
@@ -241,12 +252,16 @@ impl Crew {
             return true;
         }
         let snapshot = self.shared.hub.connection().snapshot();
-        let replicas = |name: &str| matches!(snapshot.get(&HubKind::Policy.gvk(), Some(cluster), name), Answer::Found(_));
+        let replicas = |name: &str| {
+            matches!(snapshot.get(&HubKind::Policy.gvk(), Some(cluster), name), Answer::Found(_))
+        };
         match policies {
             Portion::Some(policies) => policies.iter().any(|policy| replicas(&policy.replicated_name())),
             Portion::All => match snapshot.list(&HubKind::Policy.gvk(), Some(cluster)) {
                 Answer::Found(found) => !found.is_empty(),
-                Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => false,
+                Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => {
+                    false
+                }
             },
         }
     }

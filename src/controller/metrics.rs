@@ -79,7 +79,11 @@ impl Default for Metrics {
         let compliance = Family::default();
         registry.register("evaluations", "Evaluations of one policy for one cluster", evaluations.clone());
         registry.register("cluster_writes", "Writes to managed clusters", writes.clone());
-        registry.register("managed_clusters", "Managed clusters with a policy, by connection", clusters.clone());
+        registry.register(
+            "managed_clusters",
+            "Managed clusters with a policy, by connection",
+            clusters.clone(),
+        );
         registry.register("policy_compliance", "Clusters per policy and compliance", compliance.clone());
         Self { registry, evaluations, writes, clusters, compliance }
     }

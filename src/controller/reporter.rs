@@ -141,9 +141,9 @@ fn compliance_of(
         .iter()
         .map(|cluster| {
             let state = match snapshot.get(&gvk, Some(cluster), &name) {
-                Answer::Found(replica) => {
-                    replica.at(&["status", "compliant"]).and_then(|state| serde_json::from_value(state.clone()).ok())
-                }
+                Answer::Found(replica) => replica
+                    .at(&["status", "compliant"])
+                    .and_then(|state| serde_json::from_value(state.clone()).ok()),
                 Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => None,
             };
             (cluster.clone(), state)
@@ -158,8 +158,11 @@ fn count(shared: &Shared, key: &PolicyKey, compliance: &BTreeMap<String, Option<
         (Some(ComplianceState::NonCompliant), "NonCompliant"),
         (None, "Unknown"),
     ] {
-        let labels =
-            PolicyLabels { namespace: key.namespace.clone(), policy: key.name.clone(), state: word.to_owned() };
+        let labels = PolicyLabels {
+            namespace: key.namespace.clone(),
+            policy: key.name.clone(),
+            state: word.to_owned(),
+        };
         let clusters = compliance.values().filter(|found| **found == state).count();
         shared.metrics.compliance.get_or_create(&labels).set(i64::try_from(clusters).unwrap_or(i64::MAX));
     }
@@ -174,7 +177,10 @@ async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError>
             .placement_bindings(&name.0)
             .filter(|binding| {
                 binding.placement_ref.kind == "Placement"
-                    && binding.subjects.iter().any(|subject| subject.kind == "PolicySet" && subject.name == name.1)
+                    && binding
+                        .subjects
+                        .iter()
+                        .any(|subject| subject.kind == "PolicySet" && subject.name == name.1)
             })
             .map(|binding| PlacementStatusEntry {
                 placement_binding: binding.metadata.name.clone(),
@@ -193,7 +199,8 @@ async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError>
             .iter()
             .map(|policy| {
                 let key = PolicyKey::new(&name.0, policy);
-                let found = fleet.policy(&key).map(|found| (found.spec.disabled, fleet.placed_clusters(&key)));
+                let found =
+                    fleet.policy(&key).map(|found| (found.spec.disabled, fleet.placed_clusters(&key)));
                 (policy.clone(), found)
             })
             .collect();

@@ -14,24 +14,28 @@ use super::fleet::{Fleet, Policies};
 use super::inbox::{Inbox, Portion};
 use super::metrics::{Metrics, WriteKind, WriteLabels};
 use super::retry::Backoff;
-use crate::adapters::api_server::{ApiError, Change, Connection, Depth, Ensured, Listener, WatchKey, WatchState};
+use crate::adapters::api_server::{
+    ApiError, Change, Connection, Depth, Ensured, Listener, WatchKey, WatchState,
+};
 use crate::adapters::cluster::{self, Pushed};
 use crate::adapters::hub::credentials::{self, Credentials};
 use crate::adapters::hub::{EventKind, Hub, HubEvent, HubKind, ReplicaWrite};
-use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
+use crate::api::object::{Manifest, ObjectKey};
 use crate::api::ocm::cluster::ManagedCluster;
 use crate::api::ocm::names;
 use crate::api::ocm::policy::{ComplianceState, Policy, PolicyStatus};
 use crate::clock;
-use crate::pipeline::compliance::{TemplateMessage, assess, compliance_of_message, record, replicated_compliance};
+use crate::pipeline::compliance::{
+    TemplateMessage, assess, compliance_of_message, record, replicated_compliance,
+};
 use crate::pipeline::placement::Verdict;
 use crate::pipeline::plan::inventory::{self, Inventory};
 use crate::pipeline::plan::target::ClusterFacts;
-use crate::pipeline::plan::{PruneAction, StepResult, prune};
+use crate::pipeline::plan::{CheckPlan, PruneAction, StepResult, prune};
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::policy::bindings::Placed;
 use crate::pipeline::render::Renderer;
-use crate::pipeline::render::lookup::{Lookup, Reference};
+use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
 
 /// How many times one evaluation may ask for further look-ups before it is given up with an error.
 const ROUNDS: usize = 12;
@@ -214,7 +218,7 @@ impl Worker {
     fn replicas(&self) -> BTreeMap<PolicyKey, Arc<Manifest>> {
         let snapshot = self.shared.hub.connection().snapshot();
         match snapshot.list(&HubKind::Policy.gvk(), Some(&self.name)) {
-            crate::pipeline::render::lookup::Answer::Found(replicas) => replicas
+            Answer::Found(replicas) => replicas
                 .into_iter()
                 .filter(|replica| replica.label(names::ROOT_POLICY_LABEL).is_some())
                 .filter_map(|replica| Some((PolicyKey::from_replicated(replica.name()?)?, replica)))
@@ -227,11 +231,13 @@ impl Worker {
     fn replica(&self, policy: &PolicyKey) -> Option<Manifest> {
         let snapshot = self.shared.hub.connection().snapshot();
         let cached = match snapshot.get(&HubKind::Policy.gvk(), Some(&self.name), &policy.replicated_name()) {
-            crate::pipeline::render::lookup::Answer::Found(replica) => Some(replica),
+            Answer::Found(replica) => Some(replica),
             _ => None,
         };
         match (self.written.get(policy), cached) {
-            (Some(written), Some(cached)) if version(&cached) >= version(written) => Some(cached.as_ref().clone()),
+            (Some(written), Some(cached)) if version(&cached) >= version(written) => {
+                Some(cached.as_ref().clone())
+            }
             (Some(written), _) => Some(written.clone()),
             (None, cached) => cached.map(|cached| cached.as_ref().clone()),
         }
@@ -254,7 +260,8 @@ impl Worker {
 
     fn credentials(&self) -> Result<Option<Credentials>, credentials::CredentialsError> {
         let secrets = self.shared.hub.credential_secrets();
-        let own = secrets.iter().find(|secret| credentials::cluster_of(secret).as_deref() == Some(&self.name));
+        let own =
+            secrets.iter().find(|secret| credentials::cluster_of(secret).as_deref() == Some(&self.name));
         own.map(|secret| credentials::read(secret)).transpose()
     }
 
@@ -335,7 +342,9 @@ impl Worker {
                 let enforced = assignment.placed == Placed::Enforced;
                 self.evaluate_policy(policy, &assignment.policy, &managed, enforced).await
             }
-            (assignment, Some(_)) => self.deselect(policy, assignment.map(|assignment| assignment.policy)).await,
+            (assignment, Some(_)) => {
+                self.deselect(policy, assignment.map(|assignment| assignment.policy)).await
+            }
             // The cluster itself is gone from the hub: nothing says that its objects should go too.
             (_, None) => Ok(Outcome::Settled),
         }
@@ -351,7 +360,9 @@ impl Worker {
     ) -> Result<Outcome, ApiError> {
         self.shared.metrics.evaluations.inc();
         let replica = self.replica(key);
-        if let Some(other) = replica.as_ref().filter(|replica| replica.annotation(names::INVENTORY_ANNOTATION).is_none()) {
+        if let Some(other) =
+            replica.as_ref().filter(|replica| replica.annotation(names::INVENTORY_ANNOTATION).is_none())
+        {
             tracing::warn!(
                 cluster = self.name, policy = %key, replica = other.name(),
                 "another controller propagates this policy: standing down"
@@ -509,7 +520,8 @@ impl Worker {
         evaluated: &Evaluated,
         inventory: &Inventory,
     ) -> Result<Manifest, ApiError> {
-        let write = self.shared.hub.write_replica(existing, &evaluated.replicated, &inventory.to_text()).await?;
+        let write =
+            self.shared.hub.write_replica(existing, &evaluated.replicated, &inventory.to_text()).await?;
         let created = matches!(write, ReplicaWrite::Created(_));
         let replica = write.into_manifest();
         self.written.insert(key.clone(), replica.clone());
@@ -520,7 +532,7 @@ impl Worker {
         Ok(replica)
     }
 
-    async fn push(&self, plan: &crate::pipeline::plan::CheckPlan) -> Pushed {
+    async fn push(&self, plan: &CheckPlan) -> Pushed {
         let Some(link) = &self.link else { return Pushed::default() };
         let pushed = cluster::push(&link.connection, plan).await;
         for result in pushed.results.iter().flatten() {
@@ -605,8 +617,9 @@ impl Worker {
         if assignment.placed == Placed::No {
             return;
         }
-        if let Err(error) =
-            self.report_obstacle(key, &assignment.policy, &managed, assignment.placed == Placed::Enforced, reason).await
+        if let Err(error) = self
+            .report_obstacle(key, &assignment.policy, &managed, assignment.placed == Placed::Enforced, reason)
+            .await
         {
             tracing::warn!(cluster = self.name, policy = %key, %error, "the hub refuses the status of a cluster");
         }
@@ -621,7 +634,8 @@ impl Worker {
         reason: &str,
     ) -> Result<(), ApiError> {
         let replica = self.replica(key);
-        let foreign = replica.as_ref().is_some_and(|replica| replica.annotation(names::INVENTORY_ANNOTATION).is_none());
+        let foreign =
+            replica.as_ref().is_some_and(|replica| replica.annotation(names::INVENTORY_ANNOTATION).is_none());
         let Ok(inventory) = replica_inventory(replica.as_ref()) else { return Ok(()) };
         if foreign {
             return Ok(());
@@ -629,31 +643,37 @@ impl Worker {
         let facts = ClusterFacts { name: self.name.clone(), ..ClusterFacts::default() };
         for _ in 0..ROUNDS {
             let hub = Arc::new(self.shared.hub.connection().snapshot());
-            let subject = Subject {
-                policy,
-                cluster: managed,
-                facts: &facts,
-                enforced_by_binding: enforced,
-                observed: hub.clone(),
-                hub,
-                inventory: &inventory,
-                unreachable: Some(reason),
-                compliance: &|_, _| None,
-                policies_of_set: &|_, _| None,
-            };
-            match evaluate(&subject, &self.shared.renderer) {
+            let evaluation = evaluate(
+                &Subject {
+                    policy,
+                    cluster: managed,
+                    facts: &facts,
+                    enforced_by_binding: enforced,
+                    observed: hub.clone(),
+                    hub,
+                    inventory: &inventory,
+                    unreachable: Some(reason),
+                    compliance: &|_, _| None,
+                    policies_of_set: &|_, _| None,
+                },
+                &self.shared.renderer,
+            );
+            match evaluation {
                 Evaluation::Waiting { hub, .. } => {
                     if let Ensured::Disconnected(_) = self.shared.hub.connection().ensure(&hub).await {
                         return Ok(());
                     }
                 }
                 Evaluation::Ready(evaluated) => {
-                    let replica = self.write_replica(key, policy, replica.as_ref(), &evaluated, &inventory).await?;
+                    let replica =
+                        self.write_replica(key, policy, replica.as_ref(), &evaluated, &inventory).await?;
                     let messages: Vec<(String, Vec<String>)> = evaluated
                         .checks
                         .iter()
                         .filter_map(|check| match &check.state {
-                            CheckState::Reported(message) => Some((check.name.clone(), vec![message.clone()])),
+                            CheckState::Reported(message) => {
+                                Some((check.name.clone(), vec![message.clone()]))
+                            }
                             CheckState::Planned { .. } => None,
                         })
                         .collect();
@@ -737,13 +757,15 @@ impl Worker {
     }
 
     /// Tells once what is kept although a check no longer wants it.
-    async fn announce_kept(&self, replica: &Manifest, before: &Inventory, plan: &crate::pipeline::plan::CheckPlan) {
+    async fn announce_kept(&self, replica: &Manifest, before: &Inventory, plan: &CheckPlan) {
         let news: Vec<String> = plan
             .prune
             .iter()
             .filter_map(|prune| match &prune.action {
                 PruneAction::Hold(why)
-                    if before.entry(&plan.name, &prune.entry.key()).is_none_or(|entry| entry.held.as_ref() != Some(why)) =>
+                    if before
+                        .entry(&plan.name, &prune.entry.key())
+                        .is_none_or(|entry| entry.held.as_ref() != Some(why)) =>
                 {
                     Some(format!("{} is kept: {why}", prune.entry.key()))
                 }
@@ -823,7 +845,9 @@ fn is_deliberate(verdict: &Verdict) -> bool {
 }
 
 fn replica_inventory(replica: Option<&Manifest>) -> Result<Inventory, inventory::InventoryError> {
-    match replica.and_then(|replica| Some((replica.name()?, replica.annotation(names::INVENTORY_ANNOTATION)?))) {
+    match replica
+        .and_then(|replica| Some((replica.name()?, replica.annotation(names::INVENTORY_ANNOTATION)?)))
+    {
         Some((name, text)) => Inventory::parse(name, text),
         None => Ok(Inventory::default()),
     }
@@ -838,25 +862,23 @@ fn version(manifest: &Manifest) -> u64 {
     manifest.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
-/// The type of the CustomResourceDefinition kind, for tests of triggers.
-#[cfg(test)]
-fn gvk(api_version: &str, kind: &str) -> GroupVersionKind {
-    GroupVersionKind::new(api_version, kind)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::object::GroupVersionKind;
 
     #[test]
     fn a_change_concerns_those_who_looked_at_it() {
         let reference = |namespace: Option<&str>, name: Option<&str>| Reference {
-            gvk: gvk("v1", "ConfigMap"),
+            gvk: GroupVersionKind::new("v1", "ConfigMap"),
             namespace: namespace.map(ToOwned::to_owned),
             name: name.map(ToOwned::to_owned),
         };
-        let object =
-            ObjectKey { gvk: gvk("v1", "ConfigMap"), namespace: Some("a".to_owned()), name: "b".to_owned() };
+        let object = ObjectKey {
+            gvk: GroupVersionKind::new("v1", "ConfigMap"),
+            namespace: Some("a".to_owned()),
+            name: "b".to_owned(),
+        };
         assert!(covers(&reference(Some("a"), Some("b")), &object));
         assert!(covers(&reference(None, None), &object));
         assert!(!covers(&reference(Some("a"), Some("c")), &object));

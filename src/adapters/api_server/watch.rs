@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use kube::Api;
 use kube::core::{ApiResource, DynamicObject, PartialObjectMeta};
-use kube::runtime::{WatchStreamExt, metadata_watcher, watcher};
+use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -114,7 +114,14 @@ impl ObjectWatch {
         };
         let objects = Arc::new(RwLock::new(Arc::new(Objects::new())));
         let (sender, state) = watch::channel(WatchState::Loading);
-        let cache = Cache { key, server, objects: objects.clone(), state: sender, listener };
+        let cache = Cache {
+            key,
+            resource: resource.clone(),
+            server,
+            objects: objects.clone(),
+            state: sender,
+            listener,
+        };
         let task = AbortOnDropHandle::new(tokio::spawn(cache.follow(api)));
         Self { objects, state, _task: task }
     }
@@ -141,6 +148,7 @@ impl ObjectWatch {
 
 struct Cache {
     key: WatchKey,
+    resource: ApiResource,
     server: String,
     objects: Arc<RwLock<Arc<Objects>>>,
     state: watch::Sender<WatchState>,
@@ -155,7 +163,13 @@ impl Cache {
         }
         let events = match self.key.depth {
             Depth::Whole => watcher(api, config).default_backoff().boxed(),
-            Depth::Metadata => metadata_watcher(api, config).map_ok(as_dynamic).default_backoff().boxed(),
+            Depth::Metadata => {
+                let api: Api<PartialObjectMeta<DynamicObject>> = match &self.key.namespace {
+                    Some(namespace) => Api::namespaced_with(api.into_client(), namespace, &self.resource),
+                    None => Api::all_with(api.into_client(), &self.resource),
+                };
+                watcher(api, config).map_ok(as_dynamic).default_backoff().boxed()
+            }
         };
         self.drain(events).await;
     }

@@ -16,7 +16,8 @@ pub async fn facts(cluster: &str, connection: &Connection) -> ClusterFacts {
         target: Target {
             schedule_knows_fs_backup: schedule
                 .and_then(|crd| knows(&crd, &["spec", "template", "defaultVolumesToFsBackup"])),
-            dpa_knows_node_agent: application.and_then(|crd| knows(&crd, &["spec", "configuration", "nodeAgent"])),
+            dpa_knows_node_agent: application
+                .and_then(|crd| knows(&crd, &["spec", "configuration", "nodeAgent"])),
         },
     }
 }

@@ -45,10 +45,16 @@ pub async fn prune(connection: &Connection, plans: &[PrunePlan]) -> Pushed {
     pushed
 }
 
-async fn take_prune(connection: &Connection, plan: &PrunePlan, pushed: &mut Pushed) -> Option<Result<(), String>> {
+async fn take_prune(
+    connection: &Connection,
+    plan: &PrunePlan,
+    pushed: &mut Pushed,
+) -> Option<Result<(), String>> {
     match &plan.action {
         PruneAction::Hold(_) | PruneAction::Forget => None,
-        PruneAction::Delete if pushed.disconnected.is_some() => Some(Err("the cluster is not connected".to_owned())),
+        PruneAction::Delete if pushed.disconnected.is_some() => {
+            Some(Err("the cluster is not connected".to_owned()))
+        }
         PruneAction::Delete => {
             let deleted = connection.delete(&plan.entry.key(), plan.entry.uid.as_deref()).await;
             Some(deleted.map_err(|error| note(error, pushed)))
@@ -94,7 +100,12 @@ async fn take_step(connection: &Connection, object: &ObjectPlan, pushed: &mut Pu
     }
 }
 
-async fn delete(connection: &Connection, key: &ObjectKey, uid: Option<&str>, pushed: &mut Pushed) -> StepResult {
+async fn delete(
+    connection: &Connection,
+    key: &ObjectKey,
+    uid: Option<&str>,
+    pushed: &mut Pushed,
+) -> StepResult {
     match connection.delete(key, uid).await {
         Ok(()) => StepResult::Deleted,
         Err(ApiError::Conflict { .. }) => stale(pushed),

@@ -105,14 +105,19 @@ fn text(secret: &Manifest, key: &str) -> Result<Option<String>, CredentialsError
 fn from_argo(secret: &Manifest) -> Result<String, CredentialsError> {
     let fault = || CredentialsError::ArgoConfig { secret: place(secret) };
     let server = text(secret, "server")?.ok_or_else(fault)?;
-    let config: Value = serde_json::from_str(&text(secret, "config")?.ok_or_else(fault)?).map_err(|_| fault())?;
+    let config: Value =
+        serde_json::from_str(&text(secret, "config")?.ok_or_else(fault)?).map_err(|_| fault())?;
     let tls = &config["tlsClientConfig"];
     let mut cluster = json!({"server": server});
-    copy(tls, &mut cluster, &[
-        ("caData", "certificate-authority-data"),
-        ("insecure", "insecure-skip-tls-verify"),
-        ("serverName", "tls-server-name"),
-    ]);
+    copy(
+        tls,
+        &mut cluster,
+        &[
+            ("caData", "certificate-authority-data"),
+            ("insecure", "insecure-skip-tls-verify"),
+            ("serverName", "tls-server-name"),
+        ],
+    );
     let mut user = json!({});
     copy(tls, &mut user, &[("certData", "client-certificate-data"), ("keyData", "client-key-data")]);
     copy(&config, &mut user, &[("bearerToken", "token"), ("username", "username"), ("password", "password")]);
@@ -152,20 +157,30 @@ mod tests {
         let own = secret("c1", SECRET_NAME, &json!({"flotilla.dev/cluster": "c1"}), &[("kubeconfig", "k")]);
         assert_eq!(cluster_of(&own).as_deref(), Some("c1"));
         assert_eq!(read(&own).unwrap().kubeconfig.expose_secret(), "k");
-        let elsewhere = secret("x", SECRET_NAME, &json!({"flotilla.dev/cluster": "c1"}), &[("kubeconfig", "k")]);
+        let elsewhere =
+            secret("x", SECRET_NAME, &json!({"flotilla.dev/cluster": "c1"}), &[("kubeconfig", "k")]);
         assert_eq!(cluster_of(&elsewhere), None);
-        let cluster_api =
-            secret("fleet", "c2-kubeconfig", &json!({"cluster.x-k8s.io/cluster-name": "c2"}), &[("value", "k2")]);
+        let cluster_api = secret(
+            "fleet",
+            "c2-kubeconfig",
+            &json!({"cluster.x-k8s.io/cluster-name": "c2"}),
+            &[("value", "k2")],
+        );
         assert_eq!(cluster_of(&cluster_api).as_deref(), Some("c2"));
         assert_eq!(read(&cluster_api).unwrap().kubeconfig.expose_secret(), "k2");
         let argo = secret(
             "argocd",
             "c3",
             &json!({"argocd.argoproj.io/secret-type": "cluster"}),
-            &[("name", "c3"), ("server", "https://x:6443"), ("config", r#"{"bearerToken":"t","tlsClientConfig":{"caData":"Y2E="}}"#)],
+            &[
+                ("name", "c3"),
+                ("server", "https://x:6443"),
+                ("config", r#"{"bearerToken":"t","tlsClientConfig":{"caData":"Y2E="}}"#),
+            ],
         );
         assert_eq!(cluster_of(&argo).as_deref(), Some("c3"));
-        let kubeconfig: Value = serde_json::from_str(read(&argo).unwrap().kubeconfig.expose_secret()).unwrap();
+        let kubeconfig: Value =
+            serde_json::from_str(read(&argo).unwrap().kubeconfig.expose_secret()).unwrap();
         assert_eq!(kubeconfig["users"][0]["user"]["token"], "t");
         assert_eq!(kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"], "Y2E=");
     }
@@ -173,9 +188,18 @@ mod tests {
     #[test]
     fn faults_name_the_secret_and_never_its_value() {
         let empty = secret("c1", SECRET_NAME, &json!({}), &[]);
-        assert!(read(&empty).unwrap_err().to_string().starts_with("Secret c1/flotilla-kubeconfig has none of the keys"));
-        let argo = secret("a", "c3", &json!({"argocd.argoproj.io/secret-type": "cluster"}),
-            &[("server", "s"), ("config", "top-secret")]);
+        assert!(
+            read(&empty)
+                .unwrap_err()
+                .to_string()
+                .starts_with("Secret c1/flotilla-kubeconfig has none of the keys")
+        );
+        let argo = secret(
+            "a",
+            "c3",
+            &json!({"argocd.argoproj.io/secret-type": "cluster"}),
+            &[("server", "s"), ("config", "top-secret")],
+        );
         assert!(!read(&argo).unwrap_err().to_string().contains("top-secret"));
     }
 }

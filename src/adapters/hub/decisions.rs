@@ -19,12 +19,17 @@ pub fn is_own(decision: &Manifest) -> bool {
 }
 
 /// Brings the decisions of one Placement to what they should be: `desired` from the pipeline, `existing` its own ones.
-pub async fn write_decisions(hub: &Hub, desired: Vec<Value>, existing: &[Arc<Manifest>]) -> Result<(), ApiError> {
+pub async fn write_decisions(
+    hub: &Hub,
+    desired: Vec<Value>,
+    existing: &[Arc<Manifest>],
+) -> Result<(), ApiError> {
     let mut kept = Vec::new();
     for mut value in desired {
         value["metadata"]["labels"][MANAGED_BY_LABEL] = json!(MANAGED_BY);
         let status = value["status"].clone();
-        let manifest = Manifest::parse(value).map_err(|error| ApiError::Invalid { message: error.to_string() })?;
+        let manifest =
+            Manifest::parse(value).map_err(|error| ApiError::Invalid { message: error.to_string() })?;
         let name = manifest.name().unwrap_or_default().to_owned();
         let found = existing.iter().find(|decision| decision.name() == Some(&name));
         let object = match found {

@@ -44,7 +44,9 @@ pub enum HubError {
         message: String,
     },
     /// The hub lacks a kind that Flotilla cannot do without.
-    #[error("the hub does not serve {kind}: install its CustomResourceDefinition (Open Cluster Management's, or kustomize/crds)")]
+    #[error(
+        "the hub does not serve {kind}: install its CustomResourceDefinition (Open Cluster Management's, or kustomize/crds)"
+    )]
     KindMissing {
         /// The kind.
         kind: String,

@@ -38,9 +38,12 @@ impl Hub {
     ) -> Result<ReplicaWrite, ApiError> {
         let mut desired = desired.clone();
         desired["metadata"]["annotations"][names::INVENTORY_ANNOTATION] = json!(inventory);
-        let manifest = |value| Manifest::parse(value).map_err(|error| ApiError::Invalid { message: error.to_string() });
+        let manifest =
+            |value| Manifest::parse(value).map_err(|error| ApiError::Invalid { message: error.to_string() });
         let Some(existing) = existing else {
-            return Ok(ReplicaWrite::Created(self.connection().create(&manifest(desired)?, Mode::Real).await?));
+            return Ok(ReplicaWrite::Created(
+                self.connection().create(&manifest(desired)?, Mode::Real).await?,
+            ));
         };
         let mut patch = Map::new();
         let mut metadata = Map::new();
@@ -49,7 +52,8 @@ impl Hub {
                 metadata.insert(field.to_owned(), changes);
             }
         }
-        if let Some(changes) = merge_changes(existing.at(&["spec"]).unwrap_or(&Value::Null), &desired["spec"]) {
+        if let Some(changes) = merge_changes(existing.at(&["spec"]).unwrap_or(&Value::Null), &desired["spec"])
+        {
             patch.insert("spec".to_owned(), changes);
         }
         if metadata.is_empty() && patch.is_empty() {
@@ -66,7 +70,11 @@ impl Hub {
     }
 
     /// Writes the status of a replicated policy, if it differs.
-    pub async fn write_replica_status(&self, replica: &Manifest, status: &PolicyStatus) -> Result<Manifest, ApiError> {
+    pub async fn write_replica_status(
+        &self,
+        replica: &Manifest,
+        status: &PolicyStatus,
+    ) -> Result<Manifest, ApiError> {
         self.write_status(replica, &json!(status)).await
     }
 

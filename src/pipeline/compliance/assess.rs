@@ -31,9 +31,13 @@ pub fn planned(plan: &CheckPlan) -> String {
 
 /// The messages of a check after its plan was pushed, oldest first: one, or two when something was changed.
 pub fn pushed(plan: &CheckPlan, results: &[Vec<StepResult>]) -> Vec<String> {
-    let result = |template: usize, object: usize| results.get(template).and_then(|results| results.get(object));
+    let result =
+        |template: usize, object: usize| results.get(template).and_then(|results| results.get(object));
     let changed = results.iter().flatten().any(|result| match result {
-        StepResult::Created(_) | StepResult::Updated(_) | StepResult::Deleted | StepResult::Refused { .. } => true,
+        StepResult::Created(_)
+        | StepResult::Updated(_)
+        | StepResult::Deleted
+        | StepResult::Refused { .. } => true,
         StepResult::NotTaken | StepResult::Unchanged(_) | StepResult::Differs => false,
     });
     let after = messages(plan, &|(template, index), object| match result(template, index) {
@@ -83,7 +87,9 @@ fn messages(plan: &CheckPlan, report: &Reporter<'_>) -> String {
                     };
                     match (hold, object.finding.reason == Reason::NotFoundButShouldExist) {
                         (Some(message), true) => held.push(message),
-                        (Some(message), false) => return with_note(report.finding, &templates.plural, &message),
+                        (Some(message), false) => {
+                            return with_note(report.finding, &templates.plural, &message);
+                        }
                         (None, _) => {}
                     }
                     report.finding
@@ -92,7 +98,11 @@ fn messages(plan: &CheckPlan, report: &Reporter<'_>) -> String {
             verdict(&templates.plural, &findings)
         })
         .collect();
-    if held.is_empty() { event_message(&verdicts) } else { truncated(format!("Pending; {}", held.join("; "))) }
+    if held.is_empty() {
+        event_message(&verdicts)
+    } else {
+        truncated(format!("Pending; {}", held.join("; ")))
+    }
 }
 
 fn verdict(plural: &str, findings: &[Finding]) -> TemplateVerdict {
@@ -114,7 +124,9 @@ fn with_note(finding: Finding, plural: &str, note: &str) -> Finding {
 }
 
 fn report(template: Option<&ObjectTemplatePlan>, object: &ObjectPlan, result: &StepResult) -> Report {
-    let found = |compliant, reason| Report::of(Finding { compliant, reason, message: None, ..object.finding.clone() });
+    let found = |compliant, reason| {
+        Report::of(Finding { compliant, reason, message: None, ..object.finding.clone() })
+    };
     let plural = template.map(|template| template.plural.as_str()).unwrap_or_default();
     match result {
         StepResult::NotTaken | StepResult::Differs => Report::of(object.finding.clone()),
@@ -176,7 +188,9 @@ fn refusal(plural: &str, object: &ObjectPlan, message: &str, immutable: bool, st
         ),
         Step::Update { .. } => format!("Error updating the object `{name}`, the error is `{message}`"),
         Step::Probe { .. } | Step::Nothing | Step::Hold { .. } => {
-            format!("Error issuing a dry run update request for the object `{name}`, the error is `{message}`")
+            format!(
+                "Error issuing a dry run update request for the object `{name}`, the error is `{message}`"
+            )
         }
     }
 }
@@ -225,7 +239,8 @@ mod tests {
     }
 
     fn manifest() -> Manifest {
-        Manifest::parse(json!({"apiVersion": "velero.io/v1", "kind": "Schedule", "metadata": {"name": "a"}})).unwrap()
+        Manifest::parse(json!({"apiVersion": "velero.io/v1", "kind": "Schedule", "metadata": {"name": "a"}}))
+            .unwrap()
     }
 
     #[test]

@@ -4,13 +4,13 @@
 //! key, line and hint. Must not touch: templates beyond finding the keys in them, clients, the clock. No
 //! diagnostic shows a secret.
 
-pub mod cron;
-pub mod go_duration;
 mod base64_text;
+pub mod cron;
 mod cross;
 mod diagnostic;
 mod dns;
 mod dpa;
+pub mod go_duration;
 mod keys;
 mod placeholder;
 #[cfg(test)]

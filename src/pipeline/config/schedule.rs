@@ -1,37 +1,10 @@
-//! The shape of a cron expression.
+//! A schedule as Velero reads it.
 
-/// Checks the shape of what Velero reads as a schedule: five fields or a descriptor, with an optional time
-/// zone.
+use super::cron::Cron;
+
+/// Checks a cron expression; the error says what Velero would object to.
 pub(super) fn check_schedule(text: &str) -> Result<(), String> {
-    let text = text.trim();
-    let expression = match text.strip_prefix("CRON_TZ=").or_else(|| text.strip_prefix("TZ=")) {
-        Some(rest) => match rest.split_once(' ') {
-            Some((zone, expression)) if !zone.is_empty() => expression.trim(),
-            _ => return Err("a time zone must be followed by a schedule".to_owned()),
-        },
-        None => text,
-    };
-    if let Some(interval) = expression.strip_prefix("@every ") {
-        return super::ttl::check_ttl(interval.trim());
-    }
-    if expression.starts_with('@') {
-        let known = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
-        return if known.contains(&expression) {
-            Ok(())
-        } else {
-            Err(format!("descriptors are {} and @every <duration>", known.join(", ")))
-        };
-    }
-    let fields: Vec<&str> = expression.split_whitespace().collect();
-    if fields.len() != 5 {
-        let count = fields.len();
-        return Err(format!("five fields are needed (minute hour day month weekday), there are {count}"));
-    }
-    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "*/,-?".contains(letter);
-    match fields.iter().find(|field| !field.chars().all(is_allowed)) {
-        Some(field) => Err(format!("field {field:?} has characters that no schedule has")),
-        None => Ok(()),
-    }
+    text.parse::<Cron>().map(|_| ()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -39,7 +12,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shape_is_checked() {
+    fn velero_decides() {
         for (text, valid) in [
             ("0 */1 * * *", true),
             ("@daily", true),

@@ -46,10 +46,9 @@ pub fn plan(
     let mut notes = Vec::new();
     let mut doubtful = false;
     for (index, entry) in entries.iter().enumerate() {
-        let desired = entry
-            .as_ref()
-            .map_err(ToString::to_string)
-            .and_then(|entry| target::read(index, &check.name, entry, situation.cluster).map_err(|error| error.to_string()));
+        let desired = entry.as_ref().map_err(ToString::to_string).and_then(|entry| {
+            target::read(index, &check.name, entry, situation.cluster).map_err(|error| error.to_string())
+        });
         match desired {
             Ok(desired) => {
                 notes.extend(desired.notes.iter().cloned());
@@ -67,8 +66,11 @@ pub fn plan(
     if !waiting.is_empty() {
         return Err(Waiting { references: waiting });
     }
-    let wanted: BTreeSet<&ObjectKey> =
-        templates.iter().flat_map(|template| &template.objects).filter_map(|object| object.key.as_ref()).collect();
+    let wanted: BTreeSet<&ObjectKey> = templates
+        .iter()
+        .flat_map(|template| &template.objects)
+        .filter_map(|object| object.key.as_ref())
+        .collect();
     let may_prune = situation.may_prune && !doubtful;
     let prune = prune::leftovers(check, &wanted, may_prune, situation)?;
     Ok(CheckPlan { name: check.name.clone(), templates, prune, notes })
@@ -122,7 +124,13 @@ fn template_plan(
         Err(finding) => {
             return Ok(ObjectTemplatePlan {
                 plural: facts.plural,
-                objects: vec![ObjectPlan { key: None, desired: None, observed: None, finding, step: Step::Nothing }],
+                objects: vec![ObjectPlan {
+                    key: None,
+                    desired: None,
+                    observed: None,
+                    finding,
+                    step: Step::Nothing,
+                }],
             });
         }
     };
@@ -175,7 +183,9 @@ fn target_namespaces(
             let gvk = GroupVersionKind::new("v1", "Namespace");
             match context.observed.list(&gvk, None) {
                 Answer::Found(all) => namespaces::select(selector, all.iter().map(AsRef::as_ref)),
-                Answer::NotYetKnown => return Err(BTreeSet::from([Reference { gvk, namespace: None, name: None }])),
+                Answer::NotYetKnown => {
+                    return Err(BTreeSet::from([Reference { gvk, namespace: None, name: None }]));
+                }
                 Answer::NotFound | Answer::KindNotInstalled | Answer::Denied(_) => Vec::new(),
             }
         }

@@ -132,7 +132,8 @@ pub fn intended(before: &Inventory, check: &Check, plan: &CheckPlan) -> Inventor
     if check.remediation == Remediation::Inform {
         return after;
     }
-    let creations: Vec<_> = objects(plan).filter(|object| matches!(object.step, Step::Create { .. })).collect();
+    let creations: Vec<_> =
+        objects(plan).filter(|object| matches!(object.step, Step::Create { .. })).collect();
     if creations.is_empty() {
         return after;
     }
@@ -185,7 +186,12 @@ fn objects(plan: &CheckPlan) -> impl Iterator<Item = &ObjectPlan> {
     plan.templates.iter().flat_map(|template| &template.objects)
 }
 
-fn entry_after(intended: &Inventory, check: &Check, object: &ObjectPlan, result: &StepResult) -> Option<Entry> {
+fn entry_after(
+    intended: &Inventory,
+    check: &Check,
+    object: &ObjectPlan,
+    result: &StepResult,
+) -> Option<Entry> {
     let key = object.key.as_ref()?;
     let before = intended.entry(&check.name, key);
     let Some(desired) = &object.desired else { return before.cloned() };
@@ -209,7 +215,9 @@ fn entry_after(intended: &Inventory, check: &Check, object: &ObjectPlan, result:
             let uid = object.observed.as_ref().and_then(|observed| observed.uid());
             Some(Entry { lists: written_lists(desired), ..known(before, key, uid) })
         }
-        StepResult::NotTaken | StepResult::Differs | StepResult::Deleted | StepResult::Refused { .. } => before.cloned(),
+        StepResult::NotTaken | StepResult::Differs | StepResult::Deleted | StepResult::Refused { .. } => {
+            before.cloned()
+        }
     }
 }
 

@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::compare::WrittenLists;
 use super::compliance::Finding;
 use super::render::lookup::Reference;
 use crate::api::object::{Manifest, ObjectKey};
@@ -171,9 +170,4 @@ pub enum StepResult {
 pub struct Waiting {
     /// What must be watched.
     pub references: BTreeSet<Reference>,
-}
-
-/// What was written into lists by the object's latest desired form.
-pub(crate) fn lists_of(desired: &Manifest) -> WrittenLists {
-    super::compare::written_lists(desired)
 }

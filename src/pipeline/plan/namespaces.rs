@@ -6,7 +6,10 @@ use crate::api::object::Manifest;
 use crate::api::ocm::configuration_policy::NamespaceSelector;
 
 /// The selected namespaces, sorted. An empty selector selects none.
-pub(super) fn select<'a>(selector: &NamespaceSelector, namespaces: impl Iterator<Item = &'a Manifest>) -> Vec<String> {
+pub(super) fn select<'a>(
+    selector: &NamespaceSelector,
+    namespaces: impl Iterator<Item = &'a Manifest>,
+) -> Vec<String> {
     let has_labels = !selector.match_labels.is_empty() || !selector.match_expressions.is_empty();
     if selector.include.is_empty() && !has_labels {
         return Vec::new();
@@ -14,7 +17,9 @@ pub(super) fn select<'a>(selector: &NamespaceSelector, namespaces: impl Iterator
     let mut selected: Vec<String> = namespaces
         .filter(|namespace| labels_match(selector, &namespace.labels()))
         .filter_map(|namespace| namespace.name().map(ToOwned::to_owned))
-        .filter(|name| selector.include.is_empty() || selector.include.iter().any(|glob| glob_matches(glob, name)))
+        .filter(|name| {
+            selector.include.is_empty() || selector.include.iter().any(|glob| glob_matches(glob, name))
+        })
         .filter(|name| !selector.exclude.iter().any(|glob| glob_matches(glob, name)))
         .collect();
     selected.sort();
@@ -40,7 +45,8 @@ fn matches_from(pattern: &[char], name: &[char]) -> bool {
         Some(('?', rest)) => !name.is_empty() && matches_from(rest, &name[1..]),
         Some(('[', rest)) => match (class(rest), name.split_first()) {
             (Some((negated, ranges, rest)), Some((first, name))) => {
-                ranges.iter().any(|(low, high)| (low..=high).contains(&first)) != negated && matches_from(rest, name)
+                ranges.iter().any(|(low, high)| (low..=high).contains(&first)) != negated
+                    && matches_from(rest, name)
             }
             _ => false,
         },
@@ -88,7 +94,8 @@ mod tests {
                 .unwrap()
             })
             .collect();
-        let selected = |value: serde_json::Value| select(&serde_json::from_value(value).unwrap(), namespaces.iter());
+        let selected =
+            |value: serde_json::Value| select(&serde_json::from_value(value).unwrap(), namespaces.iter());
         assert_eq!(selected(json!({})), Vec::<String>::new());
         assert_eq!(selected(json!({"include": ["*"]})), ["app1", "app2", "kube-system"]);
         assert_eq!(selected(json!({"include": ["app?"], "exclude": ["*2"]})), ["app1"]);

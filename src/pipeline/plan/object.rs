@@ -38,7 +38,9 @@ pub(super) fn named(
         Answer::Denied(message) => return Ok(denied(key, &message)),
     };
     match (desired.template.compliance_type, existing) {
-        (ComplianceType::MustNotHave, None) => Ok(plan(key, None, true, Reason::NotFoundAsExpected, Step::Nothing)),
+        (ComplianceType::MustNotHave, None) => {
+            Ok(plan(key, None, true, Reason::NotFoundAsExpected, Step::Nothing))
+        }
         (ComplianceType::MustNotHave, Some(existing)) => Ok(unwanted(key, existing, context)),
         (ComplianceType::MustHave | ComplianceType::MustOnlyHave, None) => missing(object, key, context),
         (ComplianceType::MustHave | ComplianceType::MustOnlyHave, Some(existing)) => {
@@ -59,7 +61,11 @@ fn unwanted(key: &ObjectKey, existing: Arc<Manifest>, context: &Context<'_>) -> 
     plan(key, None, false, Reason::FoundButShouldNotExist, step)
 }
 
-fn missing(object: &Manifest, key: &ObjectKey, context: &Context<'_>) -> Result<ObjectPlan, BTreeSet<Reference>> {
+fn missing(
+    object: &Manifest,
+    key: &ObjectKey,
+    context: &Context<'_>,
+) -> Result<ObjectPlan, BTreeSet<Reference>> {
     let step = match context.remediation {
         Remediation::Inform => Step::Nothing,
         Remediation::Enforce => match gate(object, context)? {
@@ -101,12 +107,18 @@ fn present(
     let patch = compare::merge_patch(&existing, &difference.merged).filter(|_| difference.spec_mismatch);
     let step = match (patch, context.remediation) {
         (None, _) => Step::Nothing,
-        (Some(patch), Remediation::Inform) => {
-            Step::Probe { existing, merged: difference.merged, patch, status_mismatch: difference.status_mismatch }
-        }
-        (Some(patch), Remediation::Enforce) => {
-            Step::Update { existing, merged: difference.merged, patch, status_mismatch: difference.status_mismatch }
-        }
+        (Some(patch), Remediation::Inform) => Step::Probe {
+            existing,
+            merged: difference.merged,
+            patch,
+            status_mismatch: difference.status_mismatch,
+        },
+        (Some(patch), Remediation::Enforce) => Step::Update {
+            existing,
+            merged: difference.merged,
+            patch,
+            status_mismatch: difference.status_mismatch,
+        },
     };
     plan(key, Some(object), false, Reason::FoundButDoesNotMatch, step)
 }
@@ -142,7 +154,13 @@ pub(super) fn unnamed(
         (_, true, true) => (false, Reason::NotFoundButShouldExist),
         (_, true, false) => (false, Reason::FoundButDoesNotMatch),
     };
-    Ok(without_key(Finding { namespace: namespace.map(ToOwned::to_owned), names, compliant, reason, message: None }))
+    Ok(without_key(Finding {
+        namespace: namespace.map(ToOwned::to_owned),
+        names,
+        compliant,
+        reason,
+        message: None,
+    }))
 }
 
 fn rules(desired: &DesiredTemplate) -> Rules {
@@ -159,7 +177,13 @@ fn reference(key: &ObjectKey) -> Reference {
     Reference { gvk: key.gvk.clone(), namespace: key.namespace.clone(), name: Some(key.name.clone()) }
 }
 
-fn plan(key: &ObjectKey, desired: Option<&Manifest>, compliant: bool, reason: Reason, step: Step) -> ObjectPlan {
+fn plan(
+    key: &ObjectKey,
+    desired: Option<&Manifest>,
+    compliant: bool,
+    reason: Reason,
+    step: Step,
+) -> ObjectPlan {
     ObjectPlan {
         key: Some(key.clone()),
         desired: desired.cloned(),

@@ -12,7 +12,9 @@ use crate::protection::{names, translate};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
     /// It has no type.
-    #[error("The kind and apiVersion fields are required on the object template at index {index} in policy {policy}")]
+    #[error(
+        "The kind and apiVersion fields are required on the object template at index {index} in policy {policy}"
+    )]
     NoType {
         /// Position in the policy.
         index: usize,
@@ -55,14 +57,22 @@ pub struct DesiredTemplate {
 }
 
 /// Reads one resolved entry of `object-templates` of the check `policy`.
-pub fn read(index: usize, policy: &str, entry: &Value, cluster: &ClusterFacts) -> Result<DesiredTemplate, TargetError> {
+pub fn read(
+    index: usize,
+    policy: &str,
+    entry: &Value,
+    cluster: &ClusterFacts,
+) -> Result<DesiredTemplate, TargetError> {
     let malformed = |message: String| TargetError::Malformed { index, policy: policy.to_owned(), message };
     let template: ObjectTemplate =
         serde_json::from_value(entry.clone()).map_err(|error| malformed(error.to_string()))?;
-    let object = Manifest::parse(trimmed(template.object_definition.clone())).map_err(|error| match error {
-        ManifestError::MissingType { .. } => TargetError::NoType { index, policy: policy.to_owned() },
-        other @ (ManifestError::NotAMapping { .. } | ManifestError::Metadata { .. }) => malformed(other.to_string()),
-    })?;
+    let object =
+        Manifest::parse(trimmed(template.object_definition.clone())).map_err(|error| match error {
+            ManifestError::MissingType { .. } => TargetError::NoType { index, policy: policy.to_owned() },
+            other @ (ManifestError::NotAMapping { .. } | ManifestError::Metadata { .. }) => {
+                malformed(other.to_string())
+            }
+        })?;
     if template.compliance_type == ComplianceType::MustNotHave {
         return Ok(DesiredTemplate { template, object, notes: Vec::new() });
     }
