@@ -384,7 +384,7 @@ impl Worker {
         self.watch_for_missing_kinds(&evaluated).await;
 
         let mut inventory = before.clone();
-        for planned in evaluated.checks.iter() {
+        for planned in &evaluated.checks {
             if let CheckState::Planned { check, plan } = &planned.state {
                 inventory = inventory::intended(&inventory, check, plan);
             }
@@ -742,12 +742,11 @@ impl Worker {
         if !kept.is_empty() {
             let message = format!("Policy {key} left cluster {}; kept there: {}", self.name, kept.join("; "));
             tracing::info!(cluster = self.name, policy = %key, message, "kept");
-            match &policy {
-                Some(policy) => self.announce_on_root(policy, EventKind::Normal, "Kept", message).await,
-                None => {
-                    let event = self.event(&replica, EventKind::Normal, "Kept", message);
-                    self.record_event(&replica, &event).await;
-                }
+            if let Some(policy) = &policy {
+                self.announce_on_root(policy, EventKind::Normal, "Kept", message).await;
+            } else {
+                let event = self.event(&replica, EventKind::Normal, "Kept", message);
+                self.record_event(&replica, &event).await;
             }
         }
         self.shared.hub.delete_replica(&replica).await?;

@@ -2,7 +2,7 @@
 //!
 //! Everything goes through the API as a user's would, so that the same scenarios can run on real servers.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
