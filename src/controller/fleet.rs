@@ -105,7 +105,7 @@ impl Fleet {
         let name = (key.namespace.clone().unwrap_or_default(), key.name.clone());
         let applied = match kind {
             HubKind::ManagedCluster => {
-                read(manifest).map(|cluster| self.cluster_changed(&key.name, cluster, now))
+                read(manifest).map(|cluster: Option<Arc<ManagedCluster>>| self.cluster_changed(&key.name, cluster.as_ref(), now))
             }
             HubKind::ManagedClusterSet => read(manifest).map(|set: Option<Arc<ManagedClusterSet>>| {
                 replace(&mut self.sets, key.name.clone(), set);
@@ -157,13 +157,13 @@ impl Fleet {
     fn cluster_changed(
         &mut self,
         name: &str,
-        cluster: Option<Arc<ManagedCluster>>,
+        cluster: Option<&Arc<ManagedCluster>>,
         now: Timestamp,
     ) -> Effects {
         let mut effects = Effects::default();
         let before = self.clusters.get(name).cloned();
-        replace(&mut self.clusters, name.to_owned(), cluster.clone());
-        let same = match (&before, &cluster) {
+        replace(&mut self.clusters, name.to_owned(), cluster.cloned());
+        let same = match (&before, cluster) {
             (Some(old), Some(new)) => {
                 old.metadata.labels == new.metadata.labels
                     && old.spec == new.spec
@@ -187,7 +187,7 @@ impl Fleet {
             }
             let Some(selection) = self.selections.get_mut(&key) else { continue };
             let was = selection.selected.contains(name);
-            let is = match (&cluster, &selection.scope) {
+            let is = match (cluster, &selection.scope) {
                 (Some(cluster), Some(scope)) => {
                     placement::judge(&placement, cluster, scope, was, now).is_in()
                 }
