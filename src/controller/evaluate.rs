@@ -199,7 +199,7 @@ fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase
                     HubRendered { definition: source.clone(), protected: ProtectedValues::default() };
                 (Ok(rendered), Asked::default())
             } else {
-                renderer.hub_phase(&source, &context, subject.hub.clone())
+                renderer.hub_phase(&source, &context, subject.hub.as_ref())
             };
             all.references.extend(asked.references);
             all.not_yet_known.extend(asked.not_yet_known);
@@ -323,7 +323,7 @@ fn evaluate_check(
         Dependencies::Conflicting(text) => return Ok(CheckState::Reported(message::template_error(&text))),
     }
     let context = ClusterContext { claims: claims.clone(), protected: rendered.protected.clone() };
-    let (resolved, asked) = renderer.cluster_phase(&check.definition, &context, observed.clone());
+    let (resolved, asked) = renderer.cluster_phase(&check.definition, &context, observed.as_ref());
     if !asked.not_yet_known.is_empty() {
         return Err(asked.not_yet_known);
     }

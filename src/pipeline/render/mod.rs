@@ -175,28 +175,3 @@ fn not_yet_known(asked: &Asked) -> RenderError {
     let names: Vec<String> = asked.not_yet_known.iter().map(Reference::to_string).collect();
     RenderError::NotYetKnown(names.join(", "))
 }
-
-/// Renders.
-#[derive(Debug, Default)]
-pub struct Renderer {}
-
-impl Renderer {
-    /// Hub phase.
-    pub fn hub_phase(
-        &self,
-        definition: &Value,
-        context: &HubContext,
-        lookup: Arc<dyn Lookup>,
-    ) -> (Result<HubRendered, RenderError>, Asked) {
-        hub_phase(definition, context, lookup)
-    }
-    /// Cluster phase.
-    pub fn cluster_phase(
-        &self,
-        definition: &Value,
-        context: &ClusterContext,
-        lookup: Arc<dyn Lookup>,
-    ) -> (Result<ClusterRendered, RenderError>, Asked) {
-        cluster_phase(definition, context, lookup)
-    }
-}
