@@ -196,7 +196,7 @@ fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase
                 checks::template_name(&source).map_or_else(|| format!("template-{index}"), ToOwned::to_owned);
             let (result, asked) = if disabled {
                 let rendered =
-                    HubRendered { definition: source.clone(), protected: ProtectedValues::default() };
+                    HubRendered { definition: source.clone(), protected: ProtectedValues::default(), sensitive: false };
                 (Ok(rendered), Asked::default())
             } else {
                 renderer.hub_phase(&source, &context, subject.hub.as_ref())
