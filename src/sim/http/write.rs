@@ -37,6 +37,7 @@ pub(super) fn replace(call: &Call, target: &Target) -> Result<Response, ApiError
     meet_conflict(call, target)?;
     let object = call.body_value()?;
     check_type(target, &object)?;
+    check_version(target, &object)?;
     let options = call.write_options(target.endpoint);
     let written = call
         .server
@@ -232,6 +233,18 @@ fn check_type(target: &Target, object: &Value) -> Result<(), ApiError> {
         kind.api_version(),
         kind.kind
     )))
+}
+
+/// Custom kinds and leases cannot be replaced without saying which version.
+fn check_version(target: &Target, object: &Value) -> Result<(), ApiError> {
+    let kind = &target.kind;
+    let conditional = kind.origin == Origin::Custom || kind.is("coordination.k8s.io", "Lease");
+    let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    if !conditional || !version.is_empty() {
+        return Ok(());
+    }
+    let cause = Cause::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
+    Err(ApiError::Invalid { subject: target.subject(), causes: vec![cause] })
 }
 
 fn meet_conflict(call: &Call, target: &Target) -> Result<(), ApiError> {
