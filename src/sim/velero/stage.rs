@@ -231,7 +231,7 @@ spec: {targetNamespaces: [velero-ns]}
 apiVersion: operators.coreos.com/v1alpha1
 kind: Subscription
 metadata: {name: redhat-oadp-operator-subscription, namespace: velero-ns}
-spec: {name: redhat-oadp-operator, channel: stable-1.1, source: redhat-operators, sourceNamespace: openshift-marketplace}
+spec: {name: redhat-oadp-operator, channel: stable-1.1, source: redhat-operators, sourceNamespace: market}
 ---
 apiVersion: v1
 kind: Secret
