@@ -256,3 +256,14 @@ fn without_a_running_pod_nothing_moves() {
     stage.minute();
     assert_eq!(phase(&stage.get("c1", &velero("Backup", "b1")).unwrap()), "");
 }
+
+#[test]
+fn writes_that_are_lost_are_made_again() {
+    let mut stage = stage(&["c1"]);
+    stage.create("c1", backup("b1", json!({"includedNamespaces": ["pacman"]})));
+    for _ in 0..LADDER.len() {
+        stage.step_in_vain("c1", Trigger::Change);
+        stage.step("c1", Trigger::Change);
+    }
+    assert_eq!(phase(&stage.get("c1", &velero("Backup", "b1")).unwrap()), "Completed");
+}

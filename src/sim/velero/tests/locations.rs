@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{backed_up, backup, minutely, stage};
 use crate::sim::velero::edit::{at, items, key, label, phase, remove, set, text, texts};
-use crate::sim::velero::stage::velero;
+use crate::sim::velero::stage::{Stage, velero};
 
 #[expect(clippy::needless_pass_by_value, reason = "callers write the spec in place")]
 fn own_location(spec: Value) -> Value {
@@ -129,4 +129,26 @@ fn unfinished_backups_are_not_synced_and_deleted_ones_come_back() {
     stage.minute();
     assert!(stage.get("c1", &velero("Backup", "b1")).is_none(), "an orphan");
     assert!(stage.get("c2", &velero("Backup", "b1")).is_none(), "an orphan");
+}
+
+#[test]
+fn a_location_has_its_own_period() {
+    let mut stage = stage(&["c1"]);
+    let application =
+        key("oadp.openshift.io/v1alpha1", "DataProtectionApplication", Some("velero-ns"), "dpa");
+    stage.edit("c1", &application, |object| {
+        let location = object.pointer_mut("/spec/backupLocations/0/velero").unwrap();
+        set(location, &["backupSyncPeriod"], "10m0s");
+    });
+    stage.minute();
+    stage.minute();
+    let synced = |stage: &Stage| {
+        let location = stage.get("c1", &velero("BackupStorageLocation", "dpa-1")).unwrap();
+        text(&location, &["status", "lastSyncedTime"]).to_owned()
+    };
+    let first = synced(&stage);
+    stage.minute();
+    assert_eq!(synced(&stage), first);
+    stage.pass(SignedDuration::from_mins(10));
+    assert_ne!(synced(&stage), first);
 }

@@ -219,8 +219,7 @@ fn storage_classes_are_mapped_to_ones_that_exist() {
 #[test]
 fn volumes_without_snapshot_are_provisioned_anew() {
     let mut stage = stage(&["c1", "c2"]);
-    let spec =
-        json!({"includedNamespaces": ["pacman"], "snapshotVolumes": false, "defaultVolumesToFsBackup": true});
+    let spec = json!({"includedNamespaces": ["pacman"], "defaultVolumesToFsBackup": true});
     backed_up(&mut stage, "b1", spec);
     stage.minute();
     assert_eq!(stage.list("c2", "velero.io/v1", "PodVolumeBackup").len(), 1, "synced too");

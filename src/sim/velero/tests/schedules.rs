@@ -92,3 +92,21 @@ fn schedules_that_are_refused(#[case] cron: &str, #[case] fault: &str) {
     assert_eq!(phase(&repaired), "Enabled");
     assert_eq!(at(&repaired, &["status", "validationErrors"]), None);
 }
+
+#[test]
+fn a_skip_moves_the_next_run() {
+    let mut stage = stage(&["c1"]);
+    let mut object = minutely();
+    set(&mut object, &["spec", "schedule"], "0 * * * *");
+    set(&mut object, &["spec", "paused"], true);
+    stage.create("c1", object);
+    stage.pass(SignedDuration::from_hours(2));
+    stage.edit("c1", &velero("Schedule", "acm-app-dpa-1-c1"), |object| {
+        set(object, &["spec", "paused"], false);
+        set(object, &["spec", "skipImmediately"], true);
+    });
+    stage.minute();
+    assert!(stage.list("c1", "velero.io/v1", "Backup").is_empty());
+    stage.pass(SignedDuration::from_hours(1));
+    assert_eq!(stage.list("c1", "velero.io/v1", "Backup").len(), 1);
+}
