@@ -270,3 +270,19 @@ fn the_missing_secret_heals() {
     stage.settle();
     assert_eq!(condition(&stage).0, "True");
 }
+
+/// The samples that users fill in hold specs that OADP accepts.
+#[rstest]
+#[case(include_str!("../../../configmaps/demo.yaml"))]
+#[case(include_str!("../../../configmaps/pv-snap.yaml"))]
+#[case(include_str!("../../../configmaps/file-system-backup.yaml"))]
+fn samples_are_accepted(#[case] sample: &str) {
+    let sample = &crate::yaml::read_documents(sample).unwrap()[0];
+    let spec = text(sample, &["data", "dpaSpec"]);
+    assert!(!spec.contains('\n'), "the policies cannot use line ends");
+    let spec = crate::yaml::read(spec, crate::yaml::Dialect::Template).unwrap();
+    let mut stage = installed();
+    stage.edit("c1", &application(), |object| set(object, &["spec"], spec));
+    stage.settle();
+    assert_eq!(condition(&stage).2, "Reconcile complete");
+}
