@@ -195,8 +195,11 @@ fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase
             let name =
                 checks::template_name(&source).map_or_else(|| format!("template-{index}"), ToOwned::to_owned);
             let (result, asked) = if disabled {
-                let rendered =
-                    HubRendered { definition: source.clone(), protected: ProtectedValues::default(), sensitive: false };
+                let rendered = HubRendered {
+                    definition: source.clone(),
+                    protected: ProtectedValues::default(),
+                    sensitive: false,
+                };
                 (Ok(rendered), Asked::default())
             } else {
                 renderer.hub_phase(&source, &context, subject.hub.as_ref())

@@ -104,9 +104,9 @@ impl Fleet {
     ) -> Effects {
         let name = (key.namespace.clone().unwrap_or_default(), key.name.clone());
         let applied = match kind {
-            HubKind::ManagedCluster => {
-                read(manifest).map(|cluster: Option<Arc<ManagedCluster>>| self.cluster_changed(&key.name, cluster.as_ref(), now))
-            }
+            HubKind::ManagedCluster => read(manifest).map(|cluster: Option<Arc<ManagedCluster>>| {
+                self.cluster_changed(&key.name, cluster.as_ref(), now)
+            }),
             HubKind::ManagedClusterSet => read(manifest).map(|set: Option<Arc<ManagedClusterSet>>| {
                 replace(&mut self.sets, key.name.clone(), set);
                 let placements: Vec<Name> = self.placements.keys().cloned().collect();
