@@ -117,7 +117,8 @@ impl Stage {
         let runtime = Arc::new(Runtime::new(clock.clone(), Arc::clone(&storage)));
 
         let base_url = format!("http://{address}");
-        let around = Surroundings { base_url: &base_url, clock: &clock, stop: &stop };
+        let tasks = TaskTracker::new();
+        let around = Surroundings { base_url: &base_url, clock: &clock, stop: &stop, tasks: &tasks };
         let quiet: OnChange = Arc::new(|| {});
         let hub = Arc::new(Server::new(HUB, Role::Hub, &Seed::new(Role::Hub, &clock), &around, quiet));
         let seed = Seed::new(Role::Managed, &clock);
@@ -130,7 +131,7 @@ impl Stage {
             clusters.insert(name.clone(), server);
         }
 
-        let stage = Self { hub, clusters, clock, storage, runtime, address, stop, tasks: TaskTracker::new() };
+        let stage = Self { hub, clusters, clock, storage, runtime, address, stop, tasks };
         stage.spawn(listener);
         Ok(stage)
     }
@@ -192,8 +193,10 @@ impl Stage {
         }
     }
 
-    /// Runs the simulators until nothing is left to do at this time.
+    /// Finishes what is under way: namespaces in deletion lose their contents, simulators run until nothing is left to
+    /// do at this time.
     pub async fn settle(&self) {
+        self.clusters.values().chain([&self.hub]).for_each(|server| server.store().sweep());
         self.runtime.settle().await;
     }
 

@@ -148,6 +148,7 @@ pub(super) fn delete(call: &Call, target: &Target) -> Result<Response, ApiError>
     meet_conflict(call, target)?;
     let options = delete_options(call)?;
     let deleted = call.server.store().write(|state| state.delete(&target.kind, &target.place(), &options))?;
+    sweep_soon(call, target);
     match deleted {
         Deleted::Waiting(object) => Ok(json_response(StatusCode::OK, &object.to_value())),
         Deleted::Gone(object) => {
@@ -185,10 +186,17 @@ pub(super) fn delete_collection(call: &Call, target: &Target) -> Result<Response
         }
         Ok((state.version(), items))
     })?;
+    sweep_soon(call, target);
     let facts =
         ListFacts { resource_version: version.to_string(), continue_token: String::new(), remaining: None };
     let list = Form::Whole.list(kind, &items, &facts, call.server.clock().now());
     Ok(json_response(StatusCode::OK, &list))
+}
+
+fn sweep_soon(call: &Call, target: &Target) {
+    if target.kind.is("", "Namespace") {
+        call.server.sweep_soon();
+    }
 }
 
 fn delete_options(call: &Call) -> Result<DeleteOptions, ApiError> {
