@@ -1,6 +1,13 @@
 //! The stand-in servers as clients see them: kube-rs, and stock kubectl where it is on the path.
 #![expect(clippy::disallowed_types, reason = "the test is a client")]
-#![expect(clippy::disallowed_methods, reason = "the test writes files and owns its tasks")]
+#![expect(clippy::disallowed_methods, reason = "the test reads and writes files")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may fail as tests do"
+)]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,7 +63,7 @@ fn placements(client: &kube::Client) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), "default", &ApiResource::from_gvk(&kind))
 }
 
-fn config_map(name: &str, labels: Value, data: Value) -> ConfigMap {
+fn config_map(name: &str, labels: &Value, data: &Value) -> ConfigMap {
     serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}, "data": data})).unwrap()
 }
 
@@ -76,9 +83,9 @@ async fn objects_are_written_and_read() {
     let stage = stage(&[]).await;
     let maps: Api<ConfigMap> = Api::namespaced(client(stage.hub()).await, "default");
     let post = PostParams::default();
-    let created = maps.create(&post, &config_map("a", json!({}), json!({"x": "1"}))).await.unwrap();
+    let created = maps.create(&post, &config_map("a", &json!({}), &json!({"x": "1"}))).await.unwrap();
     assert_eq!(created.metadata.creation_timestamp.unwrap().0.to_string(), "2024-01-01T00:00:00Z");
-    assert_eq!(code(maps.create(&post, &config_map("a", json!({}), json!({}))).await), 409);
+    assert_eq!(code(maps.create(&post, &config_map("a", &json!({}), &json!({}))).await), 409);
 
     let mut changed = maps.get("a").await.unwrap();
     changed.data = Some(BTreeMap::from([("x".to_owned(), "2".to_owned())]));
@@ -90,7 +97,7 @@ async fn objects_are_written_and_read() {
     let patched = maps.patch("a", &PatchParams::default(), &patch).await.unwrap();
     assert_eq!(patched.data.unwrap(), BTreeMap::from([("y".to_owned(), "3".to_owned())]));
 
-    maps.create(&post, &config_map("b", json!({"l": "w"}), json!({}))).await.unwrap();
+    maps.create(&post, &config_map("b", &json!({"l": "w"}), &json!({}))).await.unwrap();
     let list = maps.list(&ListParams::default().labels("l in (v)")).await.unwrap();
     assert_eq!(list.items.iter().map(|map| map.metadata.name.clone().unwrap()).collect::<Vec<_>>(), ["a"]);
     let field = maps.list(&ListParams::default().fields("metadata.name=b")).await.unwrap();
@@ -120,13 +127,13 @@ async fn a_watch_follows_what_its_selector_keeps() {
     let stage = stage(&[]).await;
     let maps: Api<ConfigMap> = Api::namespaced(client(stage.hub()).await, "default");
     let post = PostParams::default();
-    maps.create(&post, &config_map("a", json!({"on": "yes"}), json!({}))).await.unwrap();
+    maps.create(&post, &config_map("a", &json!({"on": "yes"}), &json!({}))).await.unwrap();
     let version = maps.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
     let watch = maps.watch(&WatchParams::default().labels("on=yes"), &version).await.unwrap();
     let mut watch = pin!(watch);
 
     let label = |value: Value| Patch::Merge(json!({"metadata": {"labels": {"on": value}}}));
-    maps.create(&post, &config_map("b", json!({}), json!({}))).await.unwrap();
+    maps.create(&post, &config_map("b", &json!({}), &json!({}))).await.unwrap();
     maps.patch("b", &PatchParams::default(), &label(json!("yes"))).await.unwrap();
     maps.patch("b", &PatchParams::default(), &label(json!("no"))).await.unwrap();
     maps.delete("a", &DeleteParams::default()).await.unwrap();
@@ -230,12 +237,12 @@ async fn faults_come_and_go_on_demand() {
 
     one.faults().conflict_next_writes(1);
     let post = PostParams::default();
-    assert_eq!(code(maps.create(&post, &config_map("a", json!({}), json!({}))).await), 409);
-    maps.create(&post, &config_map("a", json!({}), json!({}))).await.unwrap();
+    assert_eq!(code(maps.create(&post, &config_map("a", &json!({}), &json!({}))).await), 409);
+    maps.create(&post, &config_map("a", &json!({}), &json!({}))).await.unwrap();
     assert_eq!(one.faults().conflicts_left(), 0);
 
     let old = maps.list(&list).await.unwrap().metadata.resource_version.unwrap();
-    maps.create(&post, &config_map("b", json!({}), json!({}))).await.unwrap();
+    maps.create(&post, &config_map("b", &json!({}), &json!({}))).await.unwrap();
     let current = maps.list(&list).await.unwrap().metadata.resource_version.unwrap();
     let mut watch = pin!(maps.watch(&WatchParams::default(), &current).await.unwrap());
     let mut closed = pin!(others.watch(&WatchParams::default(), "0").await.unwrap());
@@ -291,7 +298,7 @@ async fn simulators_answer_changes_at_once_and_minutes_on_time() {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "default");
     let secrets: Api<Secret> = Api::namespaced(client, "default");
     let mut watch = pin!(secrets.watch(&WatchParams::default(), "0").await.unwrap());
-    maps.create(&PostParams::default(), &config_map("a", json!({"count": ""}), json!({}))).await.unwrap();
+    maps.create(&PostParams::default(), &config_map("a", &json!({"count": ""}), &json!({}))).await.unwrap();
     let WatchEvent::Added(secret) = next(&mut watch).await.unwrap().unwrap() else { panic!("no secret") };
     assert_eq!(secret.data.unwrap()["cluster"].0, b"c2");
 
@@ -317,7 +324,7 @@ async fn minutes_of_a_real_clock_can_be_short() {
     };
     let stage = Stage::start(options).await.unwrap();
     let maps: Api<ConfigMap> = Api::namespaced(client(stage.cluster("c1").unwrap()).await, "default");
-    maps.create(&PostParams::default(), &config_map("a", json!({"count": ""}), json!({}))).await.unwrap();
+    maps.create(&PostParams::default(), &config_map("a", &json!({"count": ""}), &json!({}))).await.unwrap();
     let mut watch = pin!(maps.watch(&WatchParams::default(), "0").await.unwrap());
     loop {
         let (WatchEvent::Added(map) | WatchEvent::Modified(map)) = next(&mut watch).await.unwrap().unwrap()

@@ -70,14 +70,12 @@ pub(super) fn patch(call: &Call, target: &Target) -> Result<Response, ApiError> 
 /// Server-side apply.
 fn apply(call: &Call, target: &Target, body: &Value) -> Result<Response, ApiError> {
     check_type(target, body)?;
+    if !matches!(body.get("metadata"), None | Some(Value::Null | Value::Object(_))) {
+        return Err(ApiError::BadRequest("metadata must be a mapping".to_owned()));
+    }
     let (kind, place) = (&target.kind, target.place());
     let Some(manager) = call.query.text("fieldManager") else {
-        let subject = Subject {
-            group: "meta.k8s.io".to_owned(),
-            plural: "patchoptions".to_owned(),
-            kind: "PatchOptions".to_owned(),
-            name: String::new(),
-        };
+        let subject = Subject::of("meta.k8s.io", "patchoptions", "PatchOptions", "");
         let causes = vec![Cause::required("fieldManager", "is required for apply patch")];
         return Err(ApiError::Invalid { subject, causes });
     };

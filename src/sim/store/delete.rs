@@ -104,7 +104,7 @@ impl State {
             return self.remove(resource, place);
         }
         let time = self.clock.text();
-        let is_namespace = &*resource.group == "" && &*resource.plural == "namespaces";
+        let is_namespace = resource.group.is_empty() && &*resource.plural == "namespaces";
         let marked = self.edit(resource, place, |object| {
             let generation = object["metadata"]["generation"].as_i64();
             let metadata = metadata_mut(object);
@@ -114,7 +114,7 @@ impl State {
                 metadata.insert("generation".to_owned(), json!(generation + 1));
             }
             if is_namespace {
-                object["status"]["phase"] = json!("Terminating");
+                object["status"] = json!({"phase": "Terminating"});
             }
         })?;
         if is_namespace {
@@ -296,7 +296,7 @@ fn remove_from_list(object: &mut Value, field: &str, remove: impl Fn(&Value) -> 
     }
 }
 
-/// The resource that a CustomResourceDefinition defines.
+/// The resource that a `CustomResourceDefinition` defines.
 fn defined_resource(object: &Manifest) -> Option<ResourceId> {
     let is_definition = object.gvk().same_kind(definition::GROUP, definition::KIND);
     let group = object.text_at(&["spec", "group"]).filter(|_| is_definition)?;
