@@ -215,6 +215,23 @@ async fn only_the_token_opens_a_server() {
 }
 
 #[tokio::test]
+async fn the_api_tells_what_it_offers() {
+    let stage = stage(&["c1"]).await;
+    let client = client(stage.cluster("c1").unwrap()).await;
+    assert_eq!(client.apiserver_version().await.unwrap().minor, "36");
+    assert_eq!(client.list_core_api_versions().await.unwrap().versions, ["v1"]);
+    let groups = client.list_api_groups().await.unwrap().groups;
+    let velero = groups.iter().find(|group| group.name == "velero.io").unwrap();
+    assert_eq!(velero.preferred_version.as_ref().unwrap().version, "v1");
+    let resources = client.list_api_group_resources("velero.io/v1").await.unwrap().resources;
+    let locations = resources.iter().find(|resource| resource.kind == "BackupStorageLocation").unwrap();
+    assert_eq!((locations.namespaced, locations.short_names.clone()), (true, Some(vec!["bsl".to_owned()])));
+    assert!(!resources.iter().any(|resource| resource.name == "backups/status"));
+    assert!(!groups.iter().any(|group| group.name.starts_with("policy.open-cluster")), "a hub's kind");
+    stage.shutdown().await;
+}
+
+#[tokio::test]
 async fn faults_come_and_go_on_demand() {
     let stage = stage(&["c1", "c2"]).await;
     let (one, two) = (stage.cluster("c1").unwrap(), stage.cluster("c2").unwrap());

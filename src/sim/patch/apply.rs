@@ -196,6 +196,28 @@ mod tests {
         assert!(none.get("data").is_none(), "{none}");
     }
 
+    proptest::proptest! {
+        /// A key is there as long as someone wants it, with the value of who forced it last; then it is gone.
+        #[test]
+        fn keys_live_as_long_as_someone_wants_them(
+            x in proptest::collection::btree_map("[a-d]", "[12]", 0..4),
+            y in proptest::collection::btree_map("[a-d]", "[12]", 0..4),
+        ) {
+            let first = apply_data(None, "x", true, &json!(x)).unwrap();
+            let both = apply_data(Some(&first), "y", true, &json!(y)).unwrap();
+            let twice = apply_data(Some(&both), "y", true, &json!(y)).unwrap();
+            proptest::prop_assert_eq!(&both, &twice);
+            let mut expected = x.clone();
+            expected.extend(y.clone());
+            let data = |object: &Value| object.get("data").cloned().unwrap_or_else(|| json!({}));
+            proptest::prop_assert_eq!(data(&both), json!(expected));
+            let only_y = apply_data(Some(&both), "x", true, &json!({})).unwrap();
+            proptest::prop_assert_eq!(data(&only_y), json!(y));
+            let none = apply_data(Some(&only_y), "y", true, &json!({})).unwrap();
+            proptest::prop_assert_eq!(data(&none), json!({}));
+        }
+    }
+
     #[test]
     fn another_managers_value_is_a_conflict_unless_forced() {
         let first = apply_data(None, "x", false, &json!({"a": "1", "b": "2"})).unwrap();
