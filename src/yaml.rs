@@ -3,6 +3,7 @@
 //! Kubernetes reads YAML 1.1 (`sigs.k8s.io/yaml`): untyped `yes` and `on` are booleans, `0644` is octal. The templates of
 //! Open Cluster Management are read by go-yaml v3 in YAML 1.2 style, where `yes` stays a string. Both are here.
 
+mod quick;
 mod reflow;
 
 use serde_json::Value;
@@ -45,6 +46,14 @@ pub fn read(text: &str, dialect: Dialect) -> Result<Value, YamlError> {
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
+    match quick::read(text, dialect) {
+        Some(value) => Ok(value),
+        None => full(text, dialect),
+    }
+}
+
+/// Reads one document with the full reader.
+fn full(text: &str, dialect: Dialect) -> Result<Value, YamlError> {
     let stripped = reflow::strip_last_block(text);
     let text = stripped.as_deref().unwrap_or(text);
     let parse = |text: &str| serde_saphyr::from_str_with_options(text, options(dialect));
