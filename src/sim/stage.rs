@@ -178,7 +178,7 @@ impl Stage {
         &self.clock
     }
 
-    /// Looks at or changes the object storage that the clusters share.
+    /// Looks at or changes the object storage that the clusters share. The closure must not touch a server.
     pub fn with_storage<T>(&self, look: impl FnOnce(&mut ObjectStorage) -> T) -> T {
         look(&mut self.storage.lock().unwrap_or_else(PoisonError::into_inner))
     }

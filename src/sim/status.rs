@@ -127,6 +127,9 @@ pub enum ApiError {
     /// The request itself cannot be understood.
     #[error("{0}")]
     BadRequest(String),
+    /// A patch that cannot be carried out.
+    #[error("the server rejected our request due to an error in our request: {0}")]
+    Unprocessable(String),
     /// No or another bearer token.
     #[error("Unauthorized")]
     Unauthorized,
@@ -184,7 +187,7 @@ impl ApiError {
         match self {
             Self::NotFound(_) | Self::UnknownPath => 404,
             Self::AlreadyExists(_) | Self::Conflict { .. } | Self::ApplyConflict { .. } => 409,
-            Self::Invalid { .. } => 422,
+            Self::Invalid { .. } | Self::Unprocessable(_) => 422,
             Self::BadRequest(_) => 400,
             Self::Unauthorized => 401,
             Self::Forbidden { .. } => 403,
@@ -203,7 +206,7 @@ impl ApiError {
             Self::NotFound(_) | Self::UnknownPath => "NotFound",
             Self::AlreadyExists(_) => "AlreadyExists",
             Self::Conflict { .. } | Self::ApplyConflict { .. } => "Conflict",
-            Self::Invalid { .. } => "Invalid",
+            Self::Invalid { .. } | Self::Unprocessable(_) => "Invalid",
             Self::BadRequest(_) => "BadRequest",
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden { .. } => "Forbidden",
@@ -263,6 +266,7 @@ impl ApiError {
             Self::Unavailable => json!({"retryAfterSeconds": 1}),
             Self::UnknownPath
             | Self::BadRequest(_)
+            | Self::Unprocessable(_)
             | Self::Unauthorized
             | Self::Expired(_)
             | Self::MethodNotAllowed

@@ -4,6 +4,7 @@ mod discovery;
 mod list;
 mod openapi;
 mod output;
+mod protobuf;
 mod request;
 mod review;
 mod selectors;

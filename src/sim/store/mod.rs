@@ -147,7 +147,7 @@ impl Store {
         }
     }
 
-    /// Changes an object in place, status included.
+    /// Changes an object in place, status included. The closure must not call the store.
     pub fn edit(&self, key: &ObjectKey, edit: impl FnOnce(&mut Value)) -> Result<Arc<Manifest>, ApiError> {
         let (kind, place) = self.locate(&key.gvk, key.namespace.as_deref(), &key.name)?;
         let change = |current: &Value| {
@@ -214,3 +214,6 @@ impl View for StoreView<'_> {
         self.0.contents(namespace)
     }
 }
+
+#[cfg(test)]
+mod tests;
