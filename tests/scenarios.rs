@@ -264,3 +264,41 @@ async fn t2_two_configurations_pv_snap() {
 async fn t2_two_configurations_restic() {
     t2_two_configurations("restic", "acm-restic--").await;
 }
+
+/// The project's own policies and the demo's ConfigMap, from the label to the restored application.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn own_policies_back_up_and_restore() {
+    let world = World::start().await;
+    world.create_app("c1", "pacman").await;
+    world.apply_own_policies().await;
+    world.bind_set().await;
+    world.hub.label("ManagedCluster", "c1", &[BACKUP]).await;
+    let c1 = &world.clusters["c1"];
+    c1.wait("the schedule to be enabled", "Schedule", Some(VELERO), |schedules| {
+        (schedules.get("acm-app-dpa-1-c1")?["status"]["phase"] == "Enabled").then_some(())
+    })
+    .await;
+    world.stage.advance_minutes(1).await;
+    let backup = c1
+        .wait("a completed backup", "Backup", Some(VELERO), |backups| {
+            backups.iter().find(|(_, backup)| backup["status"]["phase"] == "Completed").map(|(name, _)| name.clone())
+        })
+        .await;
+    for policy in ["oadp-hdr-app-install", "oadp-hdr-app-backup"] {
+        world.policy_is(policy, "c1", "Compliant").await;
+    }
+    world.hub.label("ManagedCluster", "c2", &[("acm-app-restore", Some(&backup))]).await;
+    world.policy_is("oadp-hdr-app-install", "c2", "Compliant").await;
+    world.stage.advance_minutes(2).await;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    for (n, p) in world.hub.list("Policy", Some("c2")).await { for d in p["status"]["details"].as_array().unwrap() { println!("{n} {} {:?} {}", d["templateMeta"]["name"], d["compliant"], d["history"][0]["message"]); } }
+    println!("{:?}", world.clusters["c2"].list("Backup", None).await.keys());
+    world.clusters["c2"]
+        .wait("the restore to complete", "Restore", Some(VELERO), |restores| {
+            (restores.get(&format!("restore-{backup}"))?["status"]["phase"] == "Completed").then_some(())
+        })
+        .await;
+    assert!(world.clusters["c2"].get("Deployment", "pacman", "pacman").await.is_some());
+    world.policy_is("oadp-hdr-app-restore", "c2", "Compliant").await;
+    world.stop().await;
+}

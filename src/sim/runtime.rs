@@ -163,7 +163,13 @@ fn apply(server: &Server, write: Write) {
         Write::Delete(key) => store.delete(&key),
     };
     match outcome {
-        Ok(()) | Err(ApiError::AlreadyExists(_) | ApiError::Conflict { .. } | ApiError::NotFound(_)) => {}
+        Ok(())
+        | Err(
+            ApiError::AlreadyExists(_)
+            | ApiError::Conflict { .. }
+            | ApiError::NotFound(_)
+            | ApiError::Forbidden { terminating: Some(_), .. },
+        ) => {}
         Err(error) => tracing::warn!(cluster = server.name(), %error, "a simulator's write was refused"),
     }
 }

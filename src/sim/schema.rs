@@ -329,7 +329,7 @@ mod tests {
         }}}})
     }
 
-    fn run(spec: Value) -> (Value, Vec<String>, Vec<String>) {
+    fn run(spec: &Value) -> (Value, Vec<String>, Vec<String>) {
         let mut object = json!({"apiVersion": "a/v1", "kind": "A", "metadata": {"name": "x"}, "spec": spec});
         let admitted = admit(&schema(), &mut object);
         let causes =
@@ -339,7 +339,8 @@ mod tests {
 
     #[test]
     fn unknown_fields_go_and_defaults_come() {
-        let (spec, unknown, causes) = run(json!({"schedule": "0", "wrong": 1, "free": {"any": {"thing": 1}},
+        let (spec, unknown, causes) =
+            run(&json!({"schedule": "0", "wrong": 1, "free": {"any": {"thing": 1}},
             "labels": {"a": "b"}, "list": [{"name": "n", "bad": 2}], "maybe": null, "phase": null}));
         assert_eq!(
             spec,
@@ -387,10 +388,10 @@ mod tests {
                 r#"spec.list[1]: Duplicate value: {"name":"a","on":true}"#,
             ),
         ] {
-            assert_eq!(run(spec.clone()).2, [expected], "{spec}");
+            assert_eq!(run(&spec).2, [expected], "{spec}");
         }
         for spec in [json!({"schedule": "0", "port": 1}), json!({"schedule": "0", "port": "http"})] {
-            assert_eq!(run(spec).2, [""; 0]);
+            assert_eq!(run(&spec).2, [""; 0]);
         }
     }
 }

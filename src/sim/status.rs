@@ -9,24 +9,24 @@ use super::kinds::Kind;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// API group, empty for core.
-    pub group: String,
+    pub group: Box<str>,
     /// Plural of the resource.
-    pub plural: String,
+    pub plural: Box<str>,
     /// Kind of the resource.
-    pub kind: String,
+    pub kind: Box<str>,
     /// Name of the object, empty when unknown.
-    pub name: String,
+    pub name: Box<str>,
 }
 
 impl Subject {
     /// An object of a kind.
     pub fn new(kind: &Kind, name: &str) -> Self {
-        Self {
-            group: kind.group.clone(),
-            plural: kind.plural.clone(),
-            kind: kind.kind.clone(),
-            name: name.to_owned(),
-        }
+        Self::of(&kind.group, &kind.plural, &kind.kind, name)
+    }
+
+    /// From its parts.
+    pub fn of(group: &str, plural: &str, kind: &str, name: &str) -> Self {
+        Self { group: group.into(), plural: plural.into(), kind: kind.into(), name: name.into() }
     }
 
     fn resource(&self) -> String {
@@ -282,12 +282,7 @@ mod tests {
     use super::*;
 
     fn subject() -> Subject {
-        Subject {
-            group: "velero.io".to_owned(),
-            plural: "schedules".to_owned(),
-            kind: "Schedule".to_owned(),
-            name: "x".to_owned(),
-        }
+        Subject::of("velero.io", "schedules", "Schedule", "x")
     }
 
     #[test]

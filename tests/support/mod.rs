@@ -198,10 +198,7 @@ impl User {
         .await;
         match outcome {
             Ok(found) => found,
-            Err(_) => panic!(
-                "waited {PATIENCE:?} for {what}; there was: {}",
-                serde_json::to_string_pretty(&objects).unwrap()
-            ),
+            Err(_) => panic!("waited {PATIENCE:?} for {what}; there was: {objects:#?}"),
         }
     }
 }
@@ -350,11 +347,30 @@ impl World {
             .await;
     }
 
+    /// Applies the project's own policies and the demo's ConfigMap.
+    pub async fn apply_own_policies(&self) {
+        self.hub
+            .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": POLICIES}}), "")
+            .await;
+        let config_map = Path::new(env!("CARGO_MANIFEST_DIR")).join("configmaps/demo.yaml");
+        for file in own_policy_files().into_iter().chain([config_map]) {
+            for mut document in yaml::read_documents(&read(&file)).unwrap() {
+                document["metadata"]["namespace"] = json!(POLICIES);
+                self.hub.apply(document, POLICIES).await;
+            }
+        }
+    }
+
     /// Creates a small pacman on a cluster.
     pub async fn create_pacman(&self, cluster: &str) {
+        self.create_app(cluster, "pacman-ns").await;
+    }
+
+    /// The same in a namespace of choice.
+    pub async fn create_app(&self, cluster: &str, namespace: &str) {
         let cluster = &self.clusters[cluster];
         cluster
-            .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pacman-ns"}}), "")
+            .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}), "")
             .await;
         for object in [
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "scores"},
@@ -366,7 +382,7 @@ impl World {
                     "template": {"metadata": {"labels": {"app": "pacman"}},
                         "spec": {"containers": [{"name": "pacman", "image": "pacman:1"}]}}}}),
         ] {
-            cluster.apply(object, "pacman-ns").await;
+            cluster.apply(object, namespace).await;
         }
     }
 

@@ -79,7 +79,7 @@ impl Worker {
             messages.push((evaluated.name.clone(), said));
         }
         let replica = self.write_replica(key, policy, Some(&replica), &evaluated, &inventory).await?;
-        self.report(key, policy, &replica, &messages).await?;
+        self.report(key, &replica, &messages).await?;
         match disconnected {
             Some(reason) => Ok(Outcome::Disconnected(reason)),
             None if again => Ok(Outcome::Again),

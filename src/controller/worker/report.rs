@@ -49,7 +49,6 @@ impl Worker {
     pub(super) async fn report(
         &mut self,
         key: &PolicyKey,
-        policy: &Policy,
         replica: &Manifest,
         messages: &[(String, Vec<String>)],
     ) -> Result<(), ApiError> {
@@ -84,18 +83,19 @@ impl Worker {
         }
         if status.compliant != before.compliant {
             tracing::info!(cluster = self.name, policy = %key, compliant = ?status.compliant, "compliance changed");
-            self.wake_dependants(policy);
+        }
+        if states(&status) != states(&before) {
+            self.wake_dependants();
         }
         Ok(())
     }
 
-    /// Policies of this cluster that depend on others are looked at again.
-    pub(super) fn wake_dependants(&self, changed: &Policy) {
+    /// Policies of this cluster with dependencies are looked at again; templates may depend on others of their own policy.
+    fn wake_dependants(&self) {
         let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
         let dependants: BTreeSet<PolicyKey> = fleet
             .policies_on(&self.name)
             .into_iter()
-            .filter(|key| key.name != changed.metadata.name || key.namespace != changed.metadata.namespace)
             .filter(|key| fleet.policy(key).is_some_and(|policy| has_dependencies(&policy)))
             .collect();
         drop(fleet);
@@ -173,7 +173,7 @@ impl Worker {
                             CheckState::Planned { .. } => None,
                         })
                         .collect();
-                    return self.report(key, policy, &replica, &messages).await;
+                    return self.report(key, &replica, &messages).await;
                 }
             }
         }
@@ -233,4 +233,13 @@ impl Worker {
             tracing::warn!(cluster = self.name, event = event.name, %error, "the Event cannot be written");
         }
     }
+}
+
+/// What dependencies look at: the compliance of the policy and of each template.
+fn states(status: &PolicyStatus) -> (Option<ComplianceState>, Vec<(&str, Option<ComplianceState>)>) {
+    let of_templates = status.details.iter();
+    (
+        status.compliant,
+        of_templates.map(|detail| (detail.template_meta.name.as_str(), detail.compliant)).collect(),
+    )
 }

@@ -95,8 +95,10 @@ fn number_text(number: &Number) -> String {
 }
 
 fn write_text(out: &mut String, text: &str, indent: usize, key: bool) {
-    let analysis = Analysis::of(text);
-    match style(text, &analysis, key) {
+    if !key && is_surely_literal(text) {
+        return write_literal(out, text, indent);
+    }
+    match style(text, &Analysis::of(text), key) {
         Style::Plain => out.push_str(text),
         Style::SingleQuoted => {
             out.push('\'');
@@ -106,6 +108,23 @@ fn write_text(out: &mut String, text: &str, indent: usize, key: bool) {
         Style::DoubleQuoted => write_double_quoted(out, text),
         Style::Literal => write_literal(out, text, indent),
     }
+}
+
+/// Whether a long text of several lines needs no further analysis: only printable ASCII, no space before a line end.
+fn is_surely_literal(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut previous = 0;
+    let mut breaks = false;
+    for byte in bytes {
+        match byte {
+            b'\n' if previous == b' ' => return false,
+            b'\n' => breaks = true,
+            b' '..=b'~' => {}
+            _ => return false,
+        }
+        previous = *byte;
+    }
+    breaks && previous != b' '
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,22 +237,22 @@ fn is_printable(character: char) -> bool {
 
 fn write_literal(out: &mut String, text: &str, indent: usize) {
     out.push('|');
-    if text.starts_with(' ') || text.starts_with(is_break) {
+    // Only line feeds are left: other breaks are not printable, which rules this style out.
+    if text.starts_with([' ', '\n']) {
         out.push('2');
     }
-    match text.strip_suffix(is_break) {
+    match text.strip_suffix('\n') {
         None => out.push('-'),
-        Some(rest) if rest.is_empty() || rest.ends_with(is_break) => out.push('+'),
+        Some(rest) if rest.is_empty() || rest.ends_with('\n') => out.push('+'),
         Some(_) => {}
     }
-    out.push('\n');
-    let mut lines = text.split_inclusive(is_break).peekable();
-    while let Some(line) = lines.next() {
-        if !line.starts_with(is_break) {
+    // The caller ends the last line.
+    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+        out.push('\n');
+        if !line.is_empty() {
             spaces(out, indent);
+            out.push_str(line);
         }
-        // The caller ends the last line.
-        out.push_str(if lines.peek().is_none() { line.strip_suffix('\n').unwrap_or(line) } else { line });
     }
 }
 

@@ -12,6 +12,8 @@ mod go_json;
 mod go_yaml;
 mod hub;
 pub mod lookup;
+#[cfg(test)]
+mod phase_tests;
 mod protect;
 mod resolve;
 mod rewrite;

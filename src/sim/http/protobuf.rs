@@ -21,9 +21,9 @@ enum Form {
     /// `metav1.Time`.
     Time,
     /// Mapping of text to this.
-    Map(&'static Form),
+    Map(&'static Self),
     /// List of these.
-    List(&'static Form),
+    List(&'static Self),
 }
 
 /// Number, name and form of a field.

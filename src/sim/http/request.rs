@@ -170,15 +170,12 @@ pub(super) fn percent_decode(segment: &str) -> String {
     let mut index = 0;
     while let Some(byte) = bytes.get(index) {
         let hex = segment.get(index + 1..index + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match hex.filter(|_| *byte == b'%') {
-            Some(value) => {
-                decoded.push(value);
-                index += 3;
-            }
-            None => {
-                decoded.push(*byte);
-                index += 1;
-            }
+        if let Some(value) = hex.filter(|_| *byte == b'%') {
+            decoded.push(value);
+            index += 3;
+        } else {
+            decoded.push(*byte);
+            index += 1;
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()

@@ -70,14 +70,12 @@ pub(super) fn patch(call: &Call, target: &Target) -> Result<Response, ApiError> 
 /// Server-side apply.
 fn apply(call: &Call, target: &Target, body: &Value) -> Result<Response, ApiError> {
     check_type(target, body)?;
+    if !matches!(body.get("metadata"), None | Some(Value::Null | Value::Object(_))) {
+        return Err(ApiError::BadRequest("metadata must be a mapping".to_owned()));
+    }
     let (kind, place) = (&target.kind, target.place());
     let Some(manager) = call.query.text("fieldManager") else {
-        let subject = Subject {
-            group: "meta.k8s.io".to_owned(),
-            plural: "patchoptions".to_owned(),
-            kind: "PatchOptions".to_owned(),
-            name: String::new(),
-        };
+        let subject = Subject::of("meta.k8s.io", "patchoptions", "PatchOptions", "");
         let causes = vec![Cause::required("fieldManager", "is required for apply patch")];
         return Err(ApiError::Invalid { subject, causes });
     };
@@ -148,6 +146,7 @@ pub(super) fn delete(call: &Call, target: &Target) -> Result<Response, ApiError>
     meet_conflict(call, target)?;
     let options = delete_options(call)?;
     let deleted = call.server.store().write(|state| state.delete(&target.kind, &target.place(), &options))?;
+    sweep_soon(call, target);
     match deleted {
         Deleted::Waiting(object) => Ok(json_response(StatusCode::OK, &object.to_value())),
         Deleted::Gone(object) => {
@@ -185,10 +184,17 @@ pub(super) fn delete_collection(call: &Call, target: &Target) -> Result<Response
         }
         Ok((state.version(), items))
     })?;
+    sweep_soon(call, target);
     let facts =
         ListFacts { resource_version: version.to_string(), continue_token: String::new(), remaining: None };
     let list = Form::Whole.list(kind, &items, &facts, call.server.clock().now());
     Ok(json_response(StatusCode::OK, &list))
+}
+
+fn sweep_soon(call: &Call, target: &Target) {
+    if target.kind.is("", "Namespace") {
+        call.server.sweep_soon();
+    }
 }
 
 fn delete_options(call: &Call) -> Result<DeleteOptions, ApiError> {

@@ -27,10 +27,10 @@ pub(in crate::sim) fn apply(
     let shape = Shape::of(kind);
     let wanted = relevant(kind, wanted, applier.part);
     let subresource = if applier.part == Part::Status { "status" } else { "" };
-    let applied = Fields::of_object(&wanted, shape);
+    let owned = Fields::of_object(&wanted, shape);
     let Some(live) = live else {
         let mut object = wanted;
-        Manager::store(vec![entry(kind, applied, subresource, applier)], &mut object);
+        Manager::store(vec![entry(kind, owned, subresource, applier)], &mut object);
         return Ok(object);
     };
     let mut managers = Manager::all(live);
@@ -42,13 +42,13 @@ pub(in crate::sim) fn apply(
     settle_conflicts(&mut managers, &changed, applier.force)?;
 
     if let Some(previous) = &previous {
-        let mut dropped = previous.fields.without(&applied);
+        let mut dropped = previous.fields.without(&owned);
         for manager in &managers {
             dropped = dropped.without(&manager.fields);
         }
         dropped.remove_from(&mut object, shape);
     }
-    managers.push(entry(kind, applied, subresource, applier));
+    managers.push(entry(kind, owned, subresource, applier));
     Manager::store(managers, &mut object);
     Ok(object)
 }
@@ -174,11 +174,11 @@ mod tests {
     use super::super::super::kinds::Kinds;
     use super::*;
 
-    fn config_map(data: Value) -> Value {
+    fn config_map(data: &Value) -> Value {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data})
     }
 
-    fn apply_data(live: Option<&Value>, manager: &str, force: bool, data: Value) -> Result<Value, String> {
+    fn apply_data(live: Option<&Value>, manager: &str, force: bool, data: &Value) -> Result<Value, String> {
         let kinds = Kinds::built_in();
         let kind = kinds.preferred("", "ConfigMap").unwrap();
         let applier = Applier { manager, force, part: Part::Main, time: "2024-01-01T00:00:00Z" };
@@ -187,29 +187,51 @@ mod tests {
 
     #[test]
     fn what_a_manager_no_longer_wants_goes_unless_another_wants_it() {
-        let first = apply_data(None, "x", false, json!({"a": "1", "b": "2"})).unwrap();
-        let shared = apply_data(Some(&first), "y", false, json!({"b": "2", "c": "3"})).unwrap();
+        let first = apply_data(None, "x", false, &json!({"a": "1", "b": "2"})).unwrap();
+        let shared = apply_data(Some(&first), "y", false, &json!({"b": "2", "c": "3"})).unwrap();
         assert_eq!(shared["data"], json!({"a": "1", "b": "2", "c": "3"}));
-        let less = apply_data(Some(&shared), "x", false, json!({})).unwrap();
+        let less = apply_data(Some(&shared), "x", false, &json!({})).unwrap();
         assert_eq!(less["data"], json!({"b": "2", "c": "3"}));
-        let none = apply_data(Some(&less), "y", false, json!({})).unwrap();
+        let none = apply_data(Some(&less), "y", false, &json!({})).unwrap();
         assert!(none.get("data").is_none(), "{none}");
+    }
+
+    proptest::proptest! {
+        /// A key is there as long as someone wants it, with the value of who forced it last; then it is gone.
+        #[test]
+        fn keys_live_as_long_as_someone_wants_them(
+            x in proptest::collection::btree_map("[a-d]", "[12]", 0..4),
+            y in proptest::collection::btree_map("[a-d]", "[12]", 0..4),
+        ) {
+            let first = apply_data(None, "x", true, &json!(x)).unwrap();
+            let both = apply_data(Some(&first), "y", true, &json!(y)).unwrap();
+            let twice = apply_data(Some(&both), "y", true, &json!(y)).unwrap();
+            proptest::prop_assert_eq!(&both, &twice);
+            let mut expected = x.clone();
+            expected.extend(y.clone());
+            let data = |object: &Value| object.get("data").cloned().unwrap_or_else(|| json!({}));
+            proptest::prop_assert_eq!(data(&both), json!(expected));
+            let only_y = apply_data(Some(&both), "x", true, &json!({})).unwrap();
+            proptest::prop_assert_eq!(data(&only_y), json!(y));
+            let none = apply_data(Some(&only_y), "y", true, &json!({})).unwrap();
+            proptest::prop_assert_eq!(data(&none), json!({}));
+        }
     }
 
     #[test]
     fn another_managers_value_is_a_conflict_unless_forced() {
-        let first = apply_data(None, "x", false, json!({"a": "1", "b": "2"})).unwrap();
+        let first = apply_data(None, "x", false, &json!({"a": "1", "b": "2"})).unwrap();
         assert_eq!(
-            apply_data(Some(&first), "y", false, json!({"a": "9"})).unwrap_err(),
+            apply_data(Some(&first), "y", false, &json!({"a": "9"})).unwrap_err(),
             r#"Apply failed with 1 conflict: conflict with "x": .data.a"#
         );
         assert_eq!(
-            apply_data(Some(&first), "y", false, json!({"a": "9", "b": "9"})).unwrap_err(),
+            apply_data(Some(&first), "y", false, &json!({"a": "9", "b": "9"})).unwrap_err(),
             "Apply failed with 2 conflicts: conflicts with \"x\":\n- .data.a\n- .data.b"
         );
-        let forced = apply_data(Some(&first), "y", true, json!({"a": "9"})).unwrap();
+        let forced = apply_data(Some(&first), "y", true, &json!({"a": "9"})).unwrap();
         assert_eq!(forced["data"], json!({"a": "9", "b": "2"}));
-        let back = apply_data(Some(&forced), "x", false, json!({"a": "9", "b": "2"})).unwrap();
+        let back = apply_data(Some(&forced), "x", false, &json!({"a": "9", "b": "2"})).unwrap();
         let owners = back["metadata"]["managedFields"].as_array().unwrap();
         assert_eq!(owners.len(), 2, "an equal value is shared");
     }

@@ -13,7 +13,7 @@ const OWNED_METADATA: &[&str] = &["annotations", "finalizers", "labels", "ownerR
 
 /// A set of fields. A field without fields below is owned as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Fields(BTreeMap<String, Fields>);
+pub(super) struct Fields(BTreeMap<String, Self>);
 
 impl Fields {
     /// Reads `fieldsV1`.

@@ -33,10 +33,10 @@ pub(super) fn admit(kind: &Kind, object: &mut Value, before: Option<&Value>) -> 
             immutable(kind, object, before)?;
         }
         "Secret" => secret(kind, object, before)?,
-        "Pod" | "PersistentVolumeClaim" | "PersistentVolume" => {
-            if before.is_none() && object["status"]["phase"].is_null() {
-                object["status"]["phase"] = json!("Pending");
-            }
+        "Pod" | "PersistentVolumeClaim" | "PersistentVolume"
+            if before.is_none() && object["status"].is_null() =>
+        {
+            object["status"] = json!({"phase": "Pending"});
         }
         _ => {}
     }

@@ -159,10 +159,20 @@ impl Store {
             .map(|written| written.object)
     }
 
-    /// Deletes an object; finalizers are respected, dependents follow.
+    /// Deletes an object; finalizers are respected, dependents and the contents of a namespace follow.
     pub fn delete(&self, key: &ObjectKey) -> Result<(), ApiError> {
         let (kind, place) = self.locate(&key.gvk, key.namespace.as_deref(), &key.name)?;
-        self.write(|state| state.delete(&kind, &place, &DeleteOptions::default())).map(|_| ())
+        let deleted = |state: &mut State| {
+            let deleted = state.delete(&kind, &place, &DeleteOptions::default());
+            state.sweep();
+            deleted
+        };
+        self.write(deleted).map(|_| ())
+    }
+
+    /// Deletes the contents of all namespaces in deletion.
+    pub(crate) fn sweep(&self) {
+        self.write(State::sweep);
     }
 
     /// Forgets the history of changes, so that watches from before find their resource version too old.
