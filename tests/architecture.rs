@@ -36,6 +36,9 @@ const UNFINISHED: &[&str] = &[
     "src/sim/velero/tests.rs",
 ];
 
+/// Rooms of the table that are still to be merged. To be emptied.
+const TO_COME: &[&str] = &["src/adapters/source/"];
+
 /// Files that belong to no room: they only say which rooms there are.
 const GLUE: &[&str] = &["src/lib.rs", "src/main.rs", "src/pipeline/mod.rs", "src/adapters/mod.rs"];
 
@@ -383,7 +386,7 @@ fn every_room_of_the_table_is_there_and_depends_on_no_circle() {
     let mut faults = BTreeSet::new();
     let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for room in &rooms {
-        if !root().join(&room.place).exists() {
+        if !root().join(&room.place).exists() && !TO_COME.contains(&room.place.as_str()) {
             faults.insert(format!("{}: is in the table and not in the tree", room.place));
         }
         for prefix in &room.may_name {
