@@ -195,11 +195,14 @@ fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase
             let name =
                 checks::template_name(&source).map_or_else(|| format!("template-{index}"), ToOwned::to_owned);
             let (result, asked) = if disabled {
-                let rendered =
-                    HubRendered { definition: source.clone(), protected: ProtectedValues::default() };
+                let rendered = HubRendered {
+                    definition: source.clone(),
+                    protected: ProtectedValues::default(),
+                    sensitive: false,
+                };
                 (Ok(rendered), Asked::default())
             } else {
-                renderer.hub_phase(&source, &context, subject.hub.clone())
+                renderer.hub_phase(&source, &context, subject.hub.as_ref())
             };
             all.references.extend(asked.references);
             all.not_yet_known.extend(asked.not_yet_known);
@@ -323,7 +326,7 @@ fn evaluate_check(
         Dependencies::Conflicting(text) => return Ok(CheckState::Reported(message::template_error(&text))),
     }
     let context = ClusterContext { claims: claims.clone(), protected: rendered.protected.clone() };
-    let (resolved, asked) = renderer.cluster_phase(&check.definition, &context, observed.clone());
+    let (resolved, asked) = renderer.cluster_phase(&check.definition, &context, observed.as_ref());
     if !asked.not_yet_known.is_empty() {
         return Err(asked.not_yet_known);
     }

@@ -104,9 +104,9 @@ impl Fleet {
     ) -> Effects {
         let name = (key.namespace.clone().unwrap_or_default(), key.name.clone());
         let applied = match kind {
-            HubKind::ManagedCluster => {
-                read(manifest).map(|cluster| self.cluster_changed(&key.name, cluster, now))
-            }
+            HubKind::ManagedCluster => read(manifest).map(|cluster: Option<Arc<ManagedCluster>>| {
+                self.cluster_changed(&key.name, cluster.as_ref(), now)
+            }),
             HubKind::ManagedClusterSet => read(manifest).map(|set: Option<Arc<ManagedClusterSet>>| {
                 replace(&mut self.sets, key.name.clone(), set);
                 let placements: Vec<Name> = self.placements.keys().cloned().collect();
@@ -157,13 +157,13 @@ impl Fleet {
     fn cluster_changed(
         &mut self,
         name: &str,
-        cluster: Option<Arc<ManagedCluster>>,
+        cluster: Option<&Arc<ManagedCluster>>,
         now: Timestamp,
     ) -> Effects {
         let mut effects = Effects::default();
         let before = self.clusters.get(name).cloned();
-        replace(&mut self.clusters, name.to_owned(), cluster.clone());
-        let same = match (&before, &cluster) {
+        replace(&mut self.clusters, name.to_owned(), cluster.cloned());
+        let same = match (&before, cluster) {
             (Some(old), Some(new)) => {
                 old.metadata.labels == new.metadata.labels
                     && old.spec == new.spec
@@ -187,7 +187,7 @@ impl Fleet {
             }
             let Some(selection) = self.selections.get_mut(&key) else { continue };
             let was = selection.selected.contains(name);
-            let is = match (&cluster, &selection.scope) {
+            let is = match (cluster, &selection.scope) {
                 (Some(cluster), Some(scope)) => {
                     placement::judge(&placement, cluster, scope, was, now).is_in()
                 }
@@ -211,39 +211,38 @@ impl Fleet {
     fn decide_all(&mut self, placements: Vec<Name>, now: Timestamp) -> Effects {
         let mut effects = Effects::default();
         for key in placements {
-            let before = self.selections.get(&key).cloned().unwrap_or_default();
-            let after = match self.placements.get(&key) {
-                None => Selection::default(),
-                Some(placement) => {
-                    let scope = self.scope_of(placement);
-                    match self.foreign_decisions.get(&key) {
-                        Some(decisions) => Selection {
-                            selected: decisions.values().flatten().cloned().collect(),
-                            scope: Some(scope),
-                        },
-                        None => {
-                            let decisions = self.decisions(&key, placement, &scope, &before.selected, now);
-                            effects.requeue_at =
-                                [effects.requeue_at, decisions.requeue_at].into_iter().flatten().min();
-                            Selection {
-                                selected: decisions.selected.into_iter().collect(),
-                                scope: Some(scope),
-                            }
-                        }
-                    }
-                }
-            };
-            let changed: Vec<String> =
-                before.selected.symmetric_difference(&after.selected).cloned().collect();
-            if self.placements.contains_key(&key) {
+            let before = self.selections.remove(&key).unwrap_or_default();
+            let changed: Vec<String> = if let Some(placement) = self.placements.get(&key) {
+                let (after, requeue_at) = self.select(&key, placement, &before.selected, now);
+                effects.requeue_at = [effects.requeue_at, requeue_at].into_iter().flatten().min();
+                let changed = before.selected.symmetric_difference(&after.selected).cloned().collect();
                 self.selections.insert(key.clone(), after);
+                changed
             } else {
-                self.selections.remove(&key);
-            }
-            effects.placements.insert(key.clone());
+                before.selected.into_iter().collect()
+            };
             effects.join(self.membership_changed(&key, changed.into_iter()));
+            effects.placements.insert(key);
         }
         effects
+    }
+
+    /// Another controller's decisions where there are any, else our own.
+    fn select(
+        &self,
+        key: &Name,
+        placement: &Placement,
+        previous: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> (Selection, Option<Timestamp>) {
+        let scope = self.scope_of(placement);
+        if let Some(decisions) = self.foreign_decisions.get(key) {
+            let selected = decisions.values().flatten().cloned().collect();
+            return (Selection { selected, scope: Some(scope) }, None);
+        }
+        let decisions = self.decisions(key, placement, &scope, previous, now);
+        let selected = decisions.selected.into_iter().collect();
+        (Selection { selected, scope: Some(scope) }, decisions.requeue_at)
     }
 
     fn scope_of(&self, placement: &Placement) -> Scope {

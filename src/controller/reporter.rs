@@ -168,6 +168,12 @@ fn count(shared: &Shared, key: &PolicyKey, compliance: &BTreeMap<String, Option<
     }
 }
 
+/// A policy of a set that exists.
+struct Present {
+    disabled: bool,
+    clusters: BTreeSet<String>,
+}
+
 async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError> {
     let Some(object) = cached(shared, HubKind::PolicySet, &name.0, &name.1) else { return Ok(()) };
     let snapshot = {
@@ -193,14 +199,16 @@ async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError>
             .into_iter()
             .map(ToOwned::to_owned)
             .collect();
-        let policies: Vec<(String, Option<(bool, BTreeSet<String>)>)> = set
+        let policies: Vec<(String, Option<Present>)> = set
             .spec
             .policies
             .iter()
             .map(|policy| {
                 let key = PolicyKey::new(&name.0, policy);
-                let found =
-                    fleet.policy(&key).map(|found| (found.spec.disabled, fleet.placed_clusters(&key)));
+                let found = fleet.policy(&key).map(|found| Present {
+                    disabled: found.spec.disabled,
+                    clusters: fleet.placed_clusters(&key),
+                });
                 (policy.clone(), found)
             })
             .collect();
@@ -210,7 +218,7 @@ async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError>
     let reports: Vec<Vec<ClusterStatus>> = policies
         .iter()
         .map(|(policy, found)| {
-            let placed = found.as_ref().map(|(_, clusters)| clusters.clone()).unwrap_or_default();
+            let placed = found.as_ref().map(|found| found.clusters.clone()).unwrap_or_default();
             compliance_of(shared, &PolicyKey::new(&name.0, policy), &placed)
                 .into_iter()
                 .map(|(cluster, compliant)| ClusterStatus {
@@ -227,8 +235,8 @@ async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError>
         .map(|((policy, found), reports)| {
             let state = match found {
                 None => PolicyInSet::Missing,
-                Some((true, _)) => PolicyInSet::Disabled,
-                Some((false, _)) => PolicyInSet::Present(reports),
+                Some(Present { disabled: true, .. }) => PolicyInSet::Disabled,
+                Some(Present { disabled: false, .. }) => PolicyInSet::Present(reports),
             };
             (policy.as_str(), state)
         })

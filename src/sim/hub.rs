@@ -1,4 +1,4 @@
-//! What Open Cluster Management does on a hub before anyone else acts: its webhook's default for ManagedClusters, the
+//! What Open Cluster Management does on a hub before anyone else acts: its webhook's default for `ManagedCluster`s, the
 //! namespace of each managed cluster, the two cluster sets that are always there.
 
 use serde_json::{Value, json};

@@ -64,10 +64,14 @@ impl Runtime {
         })
     }
 
-    /// Adds the next cluster.
+    /// Adds the next cluster. Its simulators take a first step soon.
     pub(super) fn add(&self, server: Arc<Server>, simulators: Vec<Box<dyn Simulator>>) {
-        let actor = Actor { server, simulators: Mutex::new(simulators) };
-        lock(&self.actors).push(Arc::new(actor));
+        let mut actors = lock(&self.actors);
+        if !simulators.is_empty() {
+            lock(&self.changed.clusters).insert(actors.len());
+            self.changed.notify.notify_one();
+        }
+        actors.push(Arc::new(Actor { server, simulators: Mutex::new(simulators) }));
     }
 
     /// Runs the simulators of all changed clusters until there are none.
@@ -159,7 +163,13 @@ fn apply(server: &Server, write: Write) {
         Write::Delete(key) => store.delete(&key),
     };
     match outcome {
-        Ok(()) | Err(ApiError::AlreadyExists(_) | ApiError::Conflict { .. } | ApiError::NotFound(_)) => {}
+        Ok(())
+        | Err(
+            ApiError::AlreadyExists(_)
+            | ApiError::Conflict { .. }
+            | ApiError::NotFound(_)
+            | ApiError::Forbidden { terminating: Some(_), .. },
+        ) => {}
         Err(error) => tracing::warn!(cluster = server.name(), %error, "a simulator's write was refused"),
     }
 }

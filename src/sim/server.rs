@@ -1,13 +1,20 @@
 //! One stand-in server: its store, its token, its faults, and how clients reach it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::clock::SimulatedClock;
 use super::faults::Faults;
 use super::kinds::Role;
 use super::store::{OnChange, Seed, Store};
+
+/// Real time between the deletion of a namespace by a client and that of its contents.
+const SWEEP_DELAY: Duration = Duration::from_millis(300);
 
 /// One in-memory Kubernetes API server.
 pub struct Server {
@@ -19,6 +26,7 @@ pub struct Server {
     faults: Faults,
     clock: SimulatedClock,
     stop: CancellationToken,
+    tasks: TaskTracker,
 }
 
 impl std::fmt::Debug for Server {
@@ -36,6 +44,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) base_url: &'a str,
     pub(super) clock: &'a SimulatedClock,
     pub(super) stop: &'a CancellationToken,
+    pub(super) tasks: &'a TaskTracker,
 }
 
 impl Server {
@@ -55,6 +64,7 @@ impl Server {
             faults: Faults::default(),
             clock: around.clock.clone(),
             stop: around.stop.clone(),
+            tasks: around.tasks.clone(),
         }
     }
 
@@ -95,6 +105,18 @@ impl Server {
 
     pub(super) fn stop(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// Deletes the contents of namespaces in deletion after a while, as the namespace controller does. Until then a
+    /// client that deletes a namespace and what is in it, one by one, finds everything still there.
+    pub(super) fn sweep_soon(self: &Arc<Self>) {
+        let server = Arc::clone(self);
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = server.stop.cancelled() => {}
+                () = tokio::time::sleep(SWEEP_DELAY) => server.store.sweep(),
+            }
+        });
     }
 
     /// Ends all watches with 410 Gone and makes every resource version so far too old.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::serve::ListenerExt as _;
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -117,7 +118,8 @@ impl Stage {
         let runtime = Arc::new(Runtime::new(clock.clone(), Arc::clone(&storage)));
 
         let base_url = format!("http://{address}");
-        let around = Surroundings { base_url: &base_url, clock: &clock, stop: &stop };
+        let tasks = TaskTracker::new();
+        let around = Surroundings { base_url: &base_url, clock: &clock, stop: &stop, tasks: &tasks };
         let quiet: OnChange = Arc::new(|| {});
         let hub = Arc::new(Server::new(HUB, Role::Hub, &Seed::new(Role::Hub, &clock), &around, quiet));
         let seed = Seed::new(Role::Managed, &clock);
@@ -130,7 +132,7 @@ impl Stage {
             clusters.insert(name.clone(), server);
         }
 
-        let stage = Self { hub, clusters, clock, storage, runtime, address, stop, tasks: TaskTracker::new() };
+        let stage = Self { hub, clusters, clock, storage, runtime, address, stop, tasks };
         stage.spawn(listener);
         Ok(stage)
     }
@@ -140,6 +142,12 @@ impl Stage {
         servers.insert(HUB.to_owned(), Arc::clone(&self.hub));
         let router = http::router(Arc::new(servers));
         let stop = self.stop.clone();
+        // Watches send small pieces, which must not wait for each other's acknowledgement.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "failed to set TCP_NODELAY");
+            }
+        });
         self.tasks.spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
             if let Err(error) = served {
@@ -178,7 +186,7 @@ impl Stage {
         &self.clock
     }
 
-    /// Looks at or changes the object storage that the clusters share.
+    /// Looks at or changes the object storage that the clusters share. The closure must not touch a server.
     pub fn with_storage<T>(&self, look: impl FnOnce(&mut ObjectStorage) -> T) -> T {
         look(&mut self.storage.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -192,8 +200,10 @@ impl Stage {
         }
     }
 
-    /// Runs the simulators until nothing is left to do at this time.
+    /// Finishes what is under way: namespaces in deletion lose their contents, simulators run until nothing is left to
+    /// do at this time.
     pub async fn settle(&self) {
+        self.clusters.values().chain([&self.hub]).for_each(|server| server.store().sweep());
         self.runtime.settle().await;
     }
 

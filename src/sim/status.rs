@@ -9,24 +9,24 @@ use super::kinds::Kind;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// API group, empty for core.
-    pub group: String,
+    pub group: Box<str>,
     /// Plural of the resource.
-    pub plural: String,
+    pub plural: Box<str>,
     /// Kind of the resource.
-    pub kind: String,
+    pub kind: Box<str>,
     /// Name of the object, empty when unknown.
-    pub name: String,
+    pub name: Box<str>,
 }
 
 impl Subject {
     /// An object of a kind.
     pub fn new(kind: &Kind, name: &str) -> Self {
-        Self {
-            group: kind.group.clone(),
-            plural: kind.plural.clone(),
-            kind: kind.kind.clone(),
-            name: name.to_owned(),
-        }
+        Self::of(&kind.group, &kind.plural, &kind.kind, name)
+    }
+
+    /// From its parts.
+    pub fn of(group: &str, plural: &str, kind: &str, name: &str) -> Self {
+        Self { group: group.into(), plural: plural.into(), kind: kind.into(), name: name.into() }
     }
 
     fn resource(&self) -> String {
@@ -127,6 +127,9 @@ pub enum ApiError {
     /// The request itself cannot be understood.
     #[error("{0}")]
     BadRequest(String),
+    /// A patch that cannot be carried out.
+    #[error("the server rejected our request due to an error in our request: {0}")]
+    Unprocessable(String),
     /// No or another bearer token.
     #[error("Unauthorized")]
     Unauthorized,
@@ -184,7 +187,7 @@ impl ApiError {
         match self {
             Self::NotFound(_) | Self::UnknownPath => 404,
             Self::AlreadyExists(_) | Self::Conflict { .. } | Self::ApplyConflict { .. } => 409,
-            Self::Invalid { .. } => 422,
+            Self::Invalid { .. } | Self::Unprocessable(_) => 422,
             Self::BadRequest(_) => 400,
             Self::Unauthorized => 401,
             Self::Forbidden { .. } => 403,
@@ -203,7 +206,7 @@ impl ApiError {
             Self::NotFound(_) | Self::UnknownPath => "NotFound",
             Self::AlreadyExists(_) => "AlreadyExists",
             Self::Conflict { .. } | Self::ApplyConflict { .. } => "Conflict",
-            Self::Invalid { .. } => "Invalid",
+            Self::Invalid { .. } | Self::Unprocessable(_) => "Invalid",
             Self::BadRequest(_) => "BadRequest",
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden { .. } => "Forbidden",
@@ -263,6 +266,7 @@ impl ApiError {
             Self::Unavailable => json!({"retryAfterSeconds": 1}),
             Self::UnknownPath
             | Self::BadRequest(_)
+            | Self::Unprocessable(_)
             | Self::Unauthorized
             | Self::Expired(_)
             | Self::MethodNotAllowed
@@ -278,12 +282,7 @@ mod tests {
     use super::*;
 
     fn subject() -> Subject {
-        Subject {
-            group: "velero.io".to_owned(),
-            plural: "schedules".to_owned(),
-            kind: "Schedule".to_owned(),
-            name: "x".to_owned(),
-        }
+        Subject::of("velero.io", "schedules", "Schedule", "x")
     }
 
     #[test]

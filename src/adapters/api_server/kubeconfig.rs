@@ -2,8 +2,6 @@
 //!
 //! A kubeconfig out of a Secret must be self-contained: one that names files or commands of the hub's machine is refused.
 
-#![expect(clippy::disallowed_types, reason = "adapters hold the client")]
-
 use std::path::Path;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};

@@ -88,8 +88,11 @@ pub enum Change {
 /// Is told of every change. Must be quick and must not block.
 pub type Listener = Arc<dyn Fn(&WatchKey, Change) + Send + Sync>;
 
+/// Namespace and name.
+type Identity = (Option<String>, String);
+
 /// Objects by namespace and name.
-pub(super) type Objects = BTreeMap<(Option<String>, String), Arc<Manifest>>;
+pub(super) type Objects = BTreeMap<Identity, Arc<Manifest>>;
 
 /// A running watch with its cache. Dropping it stops it.
 pub struct ObjectWatch {
@@ -204,7 +207,7 @@ impl Cache {
         }
     }
 
-    fn read(&self, mut object: DynamicObject) -> Option<((Option<String>, String), Arc<Manifest>)> {
+    fn read(&self, mut object: DynamicObject) -> Option<(Identity, Arc<Manifest>)> {
         object.metadata.managed_fields = None;
         let identity = (object.metadata.namespace.clone(), object.metadata.name.clone().unwrap_or_default());
         let read = serde_json::to_value(&object).map_err(|error| error.to_string()).and_then(|mut value| {
@@ -223,7 +226,7 @@ impl Cache {
         }
     }
 
-    fn set(&self, identity: (Option<String>, String), manifest: Option<Arc<Manifest>>) {
+    fn set(&self, identity: Identity, manifest: Option<Arc<Manifest>>) {
         let changed = {
             let mut guard = self.objects.write().unwrap_or_else(PoisonError::into_inner);
             let unchanged = match (guard.get(&identity), &manifest) {
@@ -263,7 +266,7 @@ impl Cache {
         }
     }
 
-    fn tell(&self, (namespace, name): (Option<String>, String)) {
+    fn tell(&self, (namespace, name): Identity) {
         (self.listener)(&self.key, Change::Object(ObjectKey { gvk: self.key.gvk.clone(), namespace, name }));
     }
 

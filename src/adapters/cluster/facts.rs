@@ -46,13 +46,11 @@ fn knows(crd: &Manifest, path: &[&str]) -> Option<bool> {
         let mut known = Some(true);
         for field in path {
             let open = schema.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true));
-            match schema.get("properties").and_then(|properties| properties.get(*field)) {
-                Some(next) => schema = next,
-                None => {
-                    known = if open || schema.get("properties").is_none() { None } else { Some(false) };
-                    break;
-                }
-            }
+            let Some(next) = schema.get("properties").and_then(|properties| properties.get(*field)) else {
+                known = if open || schema.get("properties").is_none() { None } else { Some(false) };
+                break;
+            };
+            schema = next;
         }
         answer = match (answer, known) {
             (Some(true), _) | (_, Some(true)) => Some(true),

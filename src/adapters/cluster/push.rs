@@ -57,12 +57,12 @@ async fn take_prune(
         }
         PruneAction::Delete => {
             let deleted = connection.delete(&plan.entry.key(), plan.entry.uid.as_deref()).await;
-            Some(deleted.map_err(|error| note(error, pushed)))
+            Some(deleted.map_err(|error| note(&error, pushed)))
         }
     }
 }
 
-fn note(error: ApiError, pushed: &mut Pushed) -> String {
+fn note(error: &ApiError, pushed: &mut Pushed) -> String {
     let text = error.to_string();
     if error.concerns_connection() {
         pushed.disconnected = Some(text.clone());
@@ -80,7 +80,7 @@ async fn take_step(connection: &Connection, object: &ObjectPlan, pushed: &mut Pu
         Step::Create { desired } => match connection.create(desired, Mode::Real).await {
             Ok(created) => StepResult::Created(Box::new(created)),
             Err(ApiError::AlreadyExists { .. } | ApiError::Conflict { .. }) => stale(pushed),
-            Err(error) => refused(error, pushed),
+            Err(error) => refused(&error, pushed),
         },
         Step::Update { existing, patch, .. } => match connection.merge(key, patch, Mode::Real).await {
             Ok(updated) if updated.resource_version() == existing.resource_version() => {
@@ -88,13 +88,13 @@ async fn take_step(connection: &Connection, object: &ObjectPlan, pushed: &mut Pu
             }
             Ok(updated) => StepResult::Updated(Box::new(updated)),
             Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => stale(pushed),
-            Err(error) => refused(error, pushed),
+            Err(error) => refused(&error, pushed),
         },
         Step::Probe { existing, patch, .. } => match connection.merge(key, patch, Mode::DryRun).await {
             Ok(answer) if same_after_dry_run(existing, &answer) => StepResult::Unchanged(Box::new(answer)),
             Ok(_) => StepResult::Differs,
             Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => stale(pushed),
-            Err(error) => refused(error, pushed),
+            Err(error) => refused(&error, pushed),
         },
         Step::Delete { existing } => delete(connection, key, existing.uid(), pushed).await,
     }
@@ -109,7 +109,7 @@ async fn delete(
     match connection.delete(key, uid).await {
         Ok(()) => StepResult::Deleted,
         Err(ApiError::Conflict { .. }) => stale(pushed),
-        Err(error) => refused(error, pushed),
+        Err(error) => refused(&error, pushed),
     }
 }
 
@@ -118,9 +118,9 @@ fn stale(pushed: &mut Pushed) -> StepResult {
     StepResult::NotTaken
 }
 
-fn refused(error: ApiError, pushed: &mut Pushed) -> StepResult {
-    let immutable = matches!(&error, ApiError::Invalid { message } if message.contains("immutable"));
-    let strict = matches!(&error, ApiError::Invalid { message } if message.contains("strict decoding error"));
+fn refused(error: &ApiError, pushed: &mut Pushed) -> StepResult {
+    let immutable = matches!(error, ApiError::Invalid { message } if message.contains("immutable"));
+    let strict = matches!(error, ApiError::Invalid { message } if message.contains("strict decoding error"));
     let message = note(error, pushed);
     StepResult::Refused { message, immutable, strict }
 }

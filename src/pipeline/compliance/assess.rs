@@ -140,9 +140,10 @@ fn report(template: Option<&ObjectTemplatePlan>, object: &ObjectPlan, result: &S
             Report::of(Finding { message: Some(said), reason, compliant: false, ..finding })
         }
         StepResult::Created(_) => found(true, Reason::Created),
-        StepResult::Updated(_) if status_mismatch(object) => found(false, Reason::FoundButDoesNotMatch),
+        StepResult::Updated(_) | StepResult::Unchanged(_) if status_mismatch(object) => {
+            found(false, Reason::FoundButDoesNotMatch)
+        }
         StepResult::Updated(_) => found(true, Reason::Updated),
-        StepResult::Unchanged(_) if status_mismatch(object) => found(false, Reason::FoundButDoesNotMatch),
         StepResult::Unchanged(_) => found(true, Reason::FoundAsExpected),
         StepResult::Deleted => found(true, Reason::Deleted),
         StepResult::Refused { message, immutable, strict } => {

@@ -1,17 +1,21 @@
 //! Cron expressions with the meaning that Velero gives them.
 //!
-//! Takes the text of `Schedule.spec.schedule`, gives the moments at which it is due. Must not touch: the clock.
+//! Takes the text of `Schedule.spec.schedule`, gives the moments at which it is due. Must not touch: the
+//! clock.
 //!
 //! Velero reads schedules with `ParseStandard` of robfig/cron v3.0.1; these are its rules, quirks included:
 //! - five fields: minute, hour, day of month, month, day of week; no seconds, no years;
 //! - `*` and `?` are the same; lists, ranges and steps; `5/10` means "from 5 to the end by 10";
-//! - months `jan`–`dec` and days `sun`–`sat` in any case, also inside ranges; **Sunday is 0 only, 7 is refused**;
-//! - if day of month and day of week are both restricted, a day that satisfies **either** is due. `*/2` counts as
-//!   restricted, `*/1` does not;
-//! - `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly`, and `@every <Go duration>`, which
-//!   counts from the last run and not from midnight, at least one second, fractions of a second cut off;
-//! - `CRON_TZ=Zone ` or `TZ=Zone ` in front sets the time zone; without it UTC, as in Velero's image. A local time that
-//!   daylight saving skips is not due that day; one that comes twice is due twice;
+//! - months `jan`–`dec` and days `sun`–`sat` in any case, also inside ranges; **Sunday is 0 only, 7 is
+//!   refused**;
+//! - if day of month and day of week are both restricted, a day that satisfies **either** is due. `*/2`
+//!   counts as restricted, `*/1` does not;
+//! - `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly`, and `@every <Go
+//!   duration>`, which counts from the last run and not from midnight, at least one second, fractions of a
+//!   second cut off;
+//! - `CRON_TZ=Zone ` or `TZ=Zone ` in front sets the time zone; without it UTC, as in Velero's image. A local
+//!   time that daylight saving skips is not due that day; one that comes twice is due twice (upstream misses
+//!   a slot where the clock is shifted by half an hour, on Lord Howe Island; we do not);
 //! - an expression without a moment in the next five years (`0 0 30 2 *`) is accepted and never due.
 
 use std::fmt;
@@ -351,7 +355,8 @@ fn split_zone(expression: &str) -> Result<(TimeZone, &str), Problem> {
         return Ok((TimeZone::UTC, expression));
     };
     let (name, rest) = named.split_once(' ').ok_or(Problem::ZoneAlone)?;
-    // Go's `LoadLocation`: the empty name is UTC, `Local` is the pod's own zone, which is UTC in Velero's image.
+    // Go's `LoadLocation`: the empty name is UTC, `Local` is the pod's own zone, which is UTC in Velero's
+    // image.
     let zone = match name {
         "" | "UTC" | "Local" => TimeZone::UTC,
         other => TimeZone::get(other).map_err(|_| Problem::Zone { zone: other.to_owned() })?,
@@ -389,7 +394,8 @@ fn descriptor(text: &str, zone: TimeZone) -> Result<Rule, Problem> {
 }
 
 impl Cron {
-    /// The first moment after the given one at which the schedule is due; `None` when there is none within five years.
+    /// The first moment after the given one at which the schedule is due; `None` when there is none within
+    /// five years.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         match &self.rule {
             Rule::Every { seconds } => Timestamp::from_second(after.as_second().checked_add(*seconds)?).ok(),
@@ -408,7 +414,8 @@ impl Calendar {
             } else if !self.day_matches(moment.date()) {
                 start_of_day(moment.date().tomorrow().ok()?, &self.zone)?
             } else if !self.hour.has(moment.hour()) {
-                // In elapsed time, so that an hour which daylight saving skips or repeats is seen as it comes.
+                // In elapsed time, so that an hour which daylight saving skips or repeats is seen as it
+                // comes.
                 moment.checked_add((60 - i64::from(moment.minute())).minutes()).ok()?
             } else if self.minute.has(moment.minute()) {
                 return Some(moment.timestamp());

@@ -1,7 +1,8 @@
 //! Durations as Kubernetes objects write them: `240h0m0s`, `1.5h`, `-1m`, `300ms`.
 //!
-//! Takes text, gives nanoseconds; the same texts are accepted, refused and explained as by Go's `time.ParseDuration`, because
-//! Velero and OADP read their `metav1.Duration` fields with it. Must not touch: clock, files.
+//! Takes text, gives nanoseconds; the same texts are accepted, refused and explained as by Go's
+//! `time.ParseDuration`, because Velero and OADP read their `metav1.Duration` fields with it. Must not touch:
+//! clock, files.
 
 use std::fmt;
 use std::str::FromStr;

@@ -20,26 +20,9 @@ fn read(file: &str) -> Option<String> {
 
 fn sample(name: &str) -> Option<BTreeMap<String, String>> {
     let text = read(&format!("input/{name}/hdr-app-configmap.txt"))?;
-    let config_map = read_documents(text).remove(0);
+    let config_map = yaml::read_documents(&text).unwrap().remove(0);
     assert_eq!(config_map["metadata"]["name"], CONFIG_MAP_NAME);
     Some(serde_json::from_value(config_map["data"].clone()).unwrap())
-}
-
-/// The samples indent the lines of a quoted value no deeper than its key, which kubectl accepts and our
-/// reader does not. White space at the beginning of such a line means nothing, so more of it changes nothing.
-fn read_documents(mut text: String) -> Vec<Value> {
-    loop {
-        let error = match yaml::read_documents(&text) {
-            Ok(documents) => return documents,
-            Err(error) => error,
-        };
-        assert!(error.message.contains("multiline quoted scalar"), "{error}");
-        let faulty = usize::try_from(error.line.unwrap()).unwrap();
-        let lines = text.lines().enumerate().map(|(index, line)| {
-            if index + 1 == faulty { format!("    {line}\n") } else { format!("{line}\n") }
-        });
-        text = lines.collect();
-    }
 }
 
 fn templates(value: &Value, texts: &mut Vec<String>) {

@@ -87,10 +87,10 @@ pub fn read(
 /// Names and kinds may carry line breaks of multi-line templates.
 fn trimmed(mut definition: Value) -> Value {
     let trim = |value: Option<&mut Value>| {
-        if let Some(Value::String(text)) = value {
-            if text.trim().len() != text.len() {
-                *text = text.trim().to_owned();
-            }
+        if let Some(Value::String(text)) = value
+            && text.trim().len() != text.len()
+        {
+            *text = text.trim().to_owned();
         }
     };
     trim(definition.get_mut("kind"));

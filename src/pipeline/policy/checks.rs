@@ -102,11 +102,12 @@ pub fn read(
     let policy: ConfigurationPolicy = serde_json::from_value(definition.clone())
         .map_err(|error| CheckError::Malformed { name: name.clone(), message: error.to_string() })?;
     let remediation = match (policy.spec.remediation_action, parent) {
-        (Some(RemediationAction::InformOnly), _) => Remediation::Inform,
-        (_, Some(RemediationAction::Enforce)) => Remediation::Enforce,
-        (_, Some(RemediationAction::Inform | RemediationAction::InformOnly)) => Remediation::Inform,
-        (Some(RemediationAction::Enforce), None) => Remediation::Enforce,
-        (Some(RemediationAction::Inform), None) => Remediation::Inform,
+        (Some(RemediationAction::InformOnly), _)
+        | (_, Some(RemediationAction::Inform | RemediationAction::InformOnly))
+        | (Some(RemediationAction::Inform), None) => Remediation::Inform,
+        (_, Some(RemediationAction::Enforce)) | (Some(RemediationAction::Enforce), None) => {
+            Remediation::Enforce
+        }
         (None, None) => return Err(CheckError::NoRemediation),
     };
     Ok(Check {

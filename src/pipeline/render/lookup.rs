@@ -19,6 +19,18 @@ pub struct Reference {
     pub name: Option<String>,
 }
 
+impl std::fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.gvk)?;
+        match (&self.namespace, &self.name) {
+            (None, None) => Ok(()),
+            (None, Some(name)) => write!(formatter, " {name}"),
+            (Some(namespace), None) => write!(formatter, " in {namespace}"),
+            (Some(namespace), Some(name)) => write!(formatter, " {namespace}/{name}"),
+        }
+    }
+}
+
 /// What a snapshot answers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer<T> {

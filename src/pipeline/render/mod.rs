@@ -3,7 +3,23 @@
 //! Takes the text of a policy, the facts of a cluster and a [`lookup::Lookup`]; gives resolved values and every reference
 //! that was asked for. Must not touch: network, files, clock, randomness.
 
+mod cluster;
+#[cfg(test)]
+mod conformance;
+mod engine;
+mod functions;
+mod go_json;
+mod go_yaml;
+mod hub;
 pub mod lookup;
+#[cfg(test)]
+mod phase_tests;
+mod protect;
+mod resolve;
+mod rewrite;
+mod session;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +29,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use self::lookup::{Lookup, Reference};
+
+/// By how many spaces the hub phase's `indent` shifts further (`AdditionalIndentation` of the propagator).
+const HUB_ADDITIONAL_INDENTATION: usize = 8;
 
 /// What the hub phase knows of the target: `.ManagedClusterName`, `.ManagedClusterLabels` and `.PolicyMetadata`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +85,8 @@ pub struct HubRendered {
     pub definition: Value,
     /// Values behind the tokens in it.
     pub protected: ProtectedValues,
+    /// Whether a plain value of a Secret got into it by `lookup`.
+    pub sensitive: bool,
 }
 
 /// The object templates of one ConfigurationPolicy for one cluster.
@@ -74,6 +95,8 @@ pub struct ClusterRendered {
     /// One entry per object template, in the order of the policy. An entry is the template's mapping as in
     /// `spec.object-templates[]`, resolved; an error concerns that entry alone.
     pub object_templates: Vec<Result<Value, RenderError>>,
+    /// Indexes of the object templates that called `skipObject`: nothing is to be checked for them.
+    pub skipped: BTreeSet<usize>,
     /// Whether a Secret or a protected value went into it, so that diffs must be censored.
     pub sensitive: bool,
 }
@@ -92,45 +115,65 @@ pub enum RenderError {
     NotYetKnown(String),
 }
 
-/// Resolves the `{{hub … hub}}` templates of one policy template's `objectDefinition`.
-pub fn hub_phase(
-    _definition: &Value,
-    _context: &HubContext,
-    _lookup: Arc<dyn Lookup>,
-) -> (Result<HubRendered, RenderError>, Asked) {
-    (Err(RenderError::Template("not built".to_owned())), Asked::default())
+/// Renders, and keeps parsed templates for the next cluster. Share one between threads.
+#[derive(Default)]
+pub struct Renderer {
+    templates: resolve::Templates,
 }
 
-/// Resolves the `{{ … }}` templates of a ConfigurationPolicy (the whole object after the hub phase) into object templates.
-pub fn cluster_phase(
-    _configuration_policy: &Value,
-    _context: &ClusterContext,
-    _lookup: Arc<dyn Lookup>,
-) -> (Result<ClusterRendered, RenderError>, Asked) {
-    (Err(RenderError::Template("not built".to_owned())), Asked::default())
+impl std::fmt::Debug for Renderer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Renderer")
+    }
 }
-
-/// Renders.
-#[derive(Debug, Default)]
-pub struct Renderer {}
 
 impl Renderer {
-    /// Hub phase.
+    /// A renderer that has parsed nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Resolves the `{{hub … hub}}` templates of one policy template's `objectDefinition`.
     pub fn hub_phase(
         &self,
         definition: &Value,
         context: &HubContext,
-        lookup: Arc<dyn Lookup>,
+        lookup: &dyn Lookup,
     ) -> (Result<HubRendered, RenderError>, Asked) {
-        hub_phase(definition, context, lookup)
+        hub::render(&self.templates, definition, context, lookup)
     }
-    /// Cluster phase.
+
+    /// Resolves the `{{ … }}` templates of a ConfigurationPolicy (the whole object after the hub phase) into object templates.
     pub fn cluster_phase(
         &self,
-        definition: &Value,
+        configuration_policy: &Value,
         context: &ClusterContext,
-        lookup: Arc<dyn Lookup>,
+        lookup: &dyn Lookup,
     ) -> (Result<ClusterRendered, RenderError>, Asked) {
-        cluster_phase(definition, context, lookup)
+        cluster::render(&self.templates, configuration_policy, context, lookup)
     }
+}
+
+/// [`Renderer::hub_phase`] once, without keeping anything.
+pub fn hub_phase(
+    definition: &Value,
+    context: &HubContext,
+    lookup: Arc<dyn Lookup>,
+) -> (Result<HubRendered, RenderError>, Asked) {
+    Renderer::new().hub_phase(definition, context, lookup.as_ref())
+}
+
+/// [`Renderer::cluster_phase`] once, without keeping anything.
+pub fn cluster_phase(
+    configuration_policy: &Value,
+    context: &ClusterContext,
+    lookup: Arc<dyn Lookup>,
+) -> (Result<ClusterRendered, RenderError>, Asked) {
+    Renderer::new().cluster_phase(configuration_policy, context, lookup.as_ref())
+}
+
+/// The error of a rendering that met look-ups that the snapshot does not hold yet.
+fn not_yet_known(asked: &Asked) -> RenderError {
+    let names: Vec<String> = asked.not_yet_known.iter().map(Reference::to_string).collect();
+    RenderError::NotYetKnown(names.join(", "))
 }

@@ -21,22 +21,20 @@ fn wants_aggregated(call: &Call) -> bool {
 }
 
 /// `/api`.
-pub(super) fn core(call: &Call) -> Result<Response, ApiError> {
+pub(super) fn core(call: &Call) -> Response {
     let kinds = call.server.store().kinds();
     if wants_aggregated(call) {
-        return Ok(aggregated(&kinds, |group| group.is_empty()));
+        return aggregated(&kinds, str::is_empty);
     }
-    Ok(json_response(
-        StatusCode::OK,
-        &json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}),
-    ))
+    let versions = json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []});
+    json_response(StatusCode::OK, &versions)
 }
 
 /// `/apis`.
-pub(super) fn groups(call: &Call) -> Result<Response, ApiError> {
+pub(super) fn groups(call: &Call) -> Response {
     let kinds = call.server.store().kinds();
     if wants_aggregated(call) {
-        return Ok(aggregated(&kinds, |group| !group.is_empty()));
+        return aggregated(&kinds, |group| !group.is_empty());
     }
     let groups: Vec<Value> = kinds
         .groups()
@@ -44,7 +42,7 @@ pub(super) fn groups(call: &Call) -> Result<Response, ApiError> {
         .filter(|(group, _)| !group.is_empty())
         .map(|(group, versions)| legacy_group(group, versions))
         .collect();
-    Ok(json_response(StatusCode::OK, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})))
+    json_response(StatusCode::OK, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
 }
 
 /// `/apis/<group>`.

@@ -4,6 +4,7 @@ mod discovery;
 mod list;
 mod openapi;
 mod output;
+mod protobuf;
 mod request;
 mod review;
 mod selectors;
@@ -78,8 +79,8 @@ fn route(call: &Call, segments: &[&str]) -> Result<Response, ApiError> {
         [] => Ok(json_response(StatusCode::OK, &json!({"paths": ["/api", "/apis", "/healthz", "/version"]}))),
         ["version"] => Ok(json_response(StatusCode::OK, &version())),
         ["healthz" | "readyz" | "livez", ..] => Ok("ok".into_response()),
-        ["api"] => discovery::core(call),
-        ["apis"] => discovery::groups(call),
+        ["api"] => Ok(discovery::core(call)),
+        ["apis"] => Ok(discovery::groups(call)),
         ["apis", group] => discovery::group(call, group),
         ["api", version] => discovery::resources(call, "", version),
         ["apis", group, version] => discovery::resources(call, group, version),
@@ -100,9 +101,8 @@ fn resource(call: &Call, group: &str, version: &str, rest: &[&str]) -> Result<Re
         return review::answer(call, &target);
     }
     match (&call.method, target.name.is_some()) {
-        (&Method::GET, false) if call.query.flag("watch") => watch::watch(call, &target),
+        (&Method::GET, _) if call.query.flag("watch") => watch::watch(call, &target),
         (&Method::GET, false) => list::list(call, &target),
-        (&Method::GET, true) if call.query.flag("watch") => watch::watch(call, &target),
         (&Method::GET, true) => list::get(call, &target),
         (&Method::POST, false) => write::create(call, &target),
         (&Method::PUT, true) => write::replace(call, &target),

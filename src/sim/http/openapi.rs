@@ -1,4 +1,4 @@
-//! As much of the OpenAPI documents as clients need before they write: which kinds there are, and that `PATCH` knows
+//! As much of the `OpenAPI` documents as clients need before they write: which kinds there are, and that `PATCH` knows
 //! `fieldValidation`. Without it, kubectl would check manifests itself against schemas that are not here.
 
 use axum::http::StatusCode;

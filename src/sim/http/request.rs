@@ -11,6 +11,7 @@ use super::super::kinds::{Kind, Kinds, Scope};
 use super::super::server::Server;
 use super::super::status::{ApiError, Subject};
 use super::super::store::{FieldValidation, Part, Place, WriteOptions};
+use super::protobuf;
 use crate::yaml::{self, Dialect};
 
 /// One request.
@@ -120,7 +121,8 @@ impl Call {
     /// The body as JSON or YAML.
     pub(super) fn body_value(&self) -> Result<Value, ApiError> {
         if self.media_type() == "application/vnd.kubernetes.protobuf" {
-            return Err(ApiError::UnsupportedMediaType(vec!["application/json", "application/yaml"]));
+            let accepted = vec!["application/json", "application/yaml"];
+            return protobuf::read(&self.body).ok_or(ApiError::UnsupportedMediaType(accepted));
         }
         if let Ok(value) = serde_json::from_slice(&self.body) {
             return Ok(value);
@@ -168,15 +170,12 @@ pub(super) fn percent_decode(segment: &str) -> String {
     let mut index = 0;
     while let Some(byte) = bytes.get(index) {
         let hex = segment.get(index + 1..index + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match hex.filter(|_| *byte == b'%') {
-            Some(value) => {
-                decoded.push(value);
-                index += 3;
-            }
-            None => {
-                decoded.push(*byte);
-                index += 1;
-            }
+        if let Some(value) = hex.filter(|_| *byte == b'%') {
+            decoded.push(value);
+            index += 3;
+        } else {
+            decoded.push(*byte);
+            index += 1;
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()

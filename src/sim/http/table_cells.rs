@@ -79,7 +79,7 @@ fn path_cell(column: &Column, path: &str, object: &Manifest, now: Timestamp) -> 
     };
     match column.type_name.as_str() {
         "date" => json!(found.as_str().map_or_else(|| "<unknown>".to_owned(), |text| age(text, now))),
-        "string" if !found.is_string() => json!(found.to_string()),
+        "string" => json!(as_text(found)),
         _ => found.clone(),
     }
 }
@@ -120,14 +120,15 @@ impl Step {
                 .flatten()
                 .filter(|entry| {
                     let found = field.iter().try_fold(*entry, |value, name| value.get(name));
-                    found.is_some_and(|found| match found {
-                        Value::String(found) => found == text,
-                        other => other.to_string() == *text,
-                    })
+                    found.is_some_and(|found| as_text(found) == *text)
                 })
                 .collect(),
         }
     }
+}
+
+fn as_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 fn steps(path: &str) -> Vec<Step> {

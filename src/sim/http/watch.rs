@@ -65,7 +65,7 @@ pub(super) fn watch(call: &Call, target: &Target) -> Result<Response, ApiError> 
         seen: *call.server.faults().subscribe().borrow(),
     };
     match from {
-        Some(version) if !initial => stream.start_at(version)?,
+        Some(version) if !initial => stream.position = version,
         Some(_) | None => stream.start_with_all(initial, query.text("sendInitialEvents") == Some("false")),
     }
     let lines = futures::stream::unfold(stream, |mut stream| async move {
@@ -97,11 +97,6 @@ struct Stream {
 }
 
 impl Stream {
-    fn start_at(&mut self, version: u64) -> Result<(), ApiError> {
-        self.position = version;
-        self.server.store().read(|state| state.since(version).map(|_| ()))
-    }
-
     fn start_with_all(&mut self, mark_end: bool, skip: bool) {
         let now = self.server.clock().now();
         let (version, objects) = self.server.store().read(|state| {
@@ -225,7 +220,7 @@ impl Stream {
             () = sleep_until(self.deadline) => self.ending = true,
             () = sleep_until(self.next_bookmark) => {
                 self.next_bookmark = Instant::now() + BOOKMARKS;
-                if self.bookmarks {
+                if self.bookmarks && self.seen.fault != Fault::Hang {
                     self.push_bookmark(false);
                 }
             }

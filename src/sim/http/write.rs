@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::super::kinds::Origin;
 use super::super::patch;
-use super::super::status::{ApiError, Cause};
+use super::super::schema;
+use super::super::status::{ApiError, Cause, Subject};
 use super::super::store::{
-    DeleteOptions, Deleted, FieldValidation, Place, Preconditions, Propagation, Written,
+    DeleteOptions, Deleted, FieldValidation, Place, Preconditions, Propagation, WriteOptions, Written,
 };
 use super::output::{Form, ListFacts};
 use super::request::{Call, Endpoint, Target};
@@ -36,6 +37,7 @@ pub(super) fn replace(call: &Call, target: &Target) -> Result<Response, ApiError
     meet_conflict(call, target)?;
     let object = call.body_value()?;
     check_type(target, &object)?;
+    check_version(target, &object)?;
     let options = call.write_options(target.endpoint);
     let written = call
         .server
@@ -48,22 +50,72 @@ pub(super) fn replace(call: &Call, target: &Target) -> Result<Response, ApiError
 pub(super) fn patch(call: &Call, target: &Target) -> Result<Response, ApiError> {
     meet_conflict(call, target)?;
     let body = call.body_value()?;
-    let mut options = call.write_options(target.endpoint);
+    let options = call.write_options(target.endpoint);
     let (kind, place) = (&target.kind, target.place());
     let store = call.server.store();
-    let written = match call.media_type() {
-        "application/merge-patch+json" => store
-            .write(|state| state.update(kind, &place, &options, |object| Ok(patch::merge(object, &body)))),
-        "application/json-patch+json" => {
-            store.write(|state| state.update(kind, &place, &options, |object| patch::json(object, &body)))
+    let change: &dyn Fn(&Value) -> Result<Value, ApiError> = match call.media_type() {
+        "application/merge-patch+json" => &|object| Ok(patch::merge(object, &body)),
+        "application/json-patch+json" => &|object| patch::json(object, &body),
+        "application/strategic-merge-patch+json" if kind.origin == Origin::BuiltIn => {
+            &|object| Ok(patch::strategic(kind, object, &body))
         }
-        "application/strategic-merge-patch+json" if kind.origin == Origin::BuiltIn => store
-            .write(|state| state.update(kind, &place, &options, |object| Ok(patch::merge(object, &body)))),
-        _ => Err(ApiError::UnsupportedMediaType(accepted_patches(kind.origin))),
+        "application/apply-patch+yaml" => return apply(call, target, &body),
+        _ => return Err(ApiError::UnsupportedMediaType(accepted_patches(kind.origin))),
     };
-    options.dry_run = false;
+    let written = store.write(|state| state.update(kind, &place, &options, change));
     let written = written.map_err(|error| refuse_patch(call, target, &body, error))?;
     answer(call, target, StatusCode::OK, &written)
+}
+
+/// Server-side apply.
+fn apply(call: &Call, target: &Target, body: &Value) -> Result<Response, ApiError> {
+    check_type(target, body)?;
+    if !matches!(body.get("metadata"), None | Some(Value::Null | Value::Object(_))) {
+        return Err(ApiError::BadRequest("metadata must be a mapping".to_owned()));
+    }
+    let (kind, place) = (&target.kind, target.place());
+    let Some(manager) = call.query.text("fieldManager") else {
+        let subject = Subject::of("meta.k8s.io", "patchoptions", "PatchOptions", "");
+        let causes = vec![Cause::required("fieldManager", "is required for apply patch")];
+        return Err(ApiError::Invalid { subject, causes });
+    };
+    if body["metadata"]["managedFields"].as_array().is_some_and(|list| !list.is_empty()) {
+        return Err(ApiError::BadRequest("metadata.managedFields must be nil".to_owned()));
+    }
+    check_declared(target, body)?;
+    let options = WriteOptions { applied: true, ..call.write_options(target.endpoint) };
+    let time = call.server.clock().text();
+    let force = call.query.flag("force");
+    let applier = patch::apply::Applier { manager, force, part: options.part, time: &time };
+    let (created, written) = call.server.store().write(|state| {
+        if state.stored(&kind.storage, &place).is_some() {
+            let change = |live: &Value| patch::apply::apply(kind, Some(live), body, &applier);
+            return Ok((false, state.update(kind, &place, &options, change)?));
+        }
+        if target.endpoint != Endpoint::Main {
+            return Err(ApiError::NotFound(target.subject()));
+        }
+        let mut object = patch::apply::apply(kind, None, body, &applier)?;
+        object["metadata"]["name"] = json!(place.name);
+        Ok((true, state.create(kind, target.namespace.as_deref(), object, &options)?))
+    })?;
+    answer(call, target, if created { StatusCode::CREATED } else { StatusCode::OK }, &written)
+}
+
+/// An apply must not name fields that the schema does not know.
+fn check_declared(target: &Target, body: &Value) -> Result<(), ApiError> {
+    let kind = &target.kind;
+    let Some(schema) = &kind.schema else { return Ok(()) };
+    let unknown = schema::unknown_fields(schema, &mut body.clone());
+    let Some(first) = unknown.first() else { return Ok(()) };
+    let place = target.place();
+    Err(ApiError::Internal(format!(
+        "failed to create typed patch object ({}/{}; {}, Kind={}): .{first}: field not declared in schema",
+        place.namespace,
+        place.name,
+        kind.api_version(),
+        kind.kind
+    )))
 }
 
 fn accepted_patches(origin: Origin) -> Vec<&'static str> {
@@ -94,6 +146,7 @@ pub(super) fn delete(call: &Call, target: &Target) -> Result<Response, ApiError>
     meet_conflict(call, target)?;
     let options = delete_options(call)?;
     let deleted = call.server.store().write(|state| state.delete(&target.kind, &target.place(), &options))?;
+    sweep_soon(call, target);
     match deleted {
         Deleted::Waiting(object) => Ok(json_response(StatusCode::OK, &object.to_value())),
         Deleted::Gone(object) => {
@@ -131,10 +184,17 @@ pub(super) fn delete_collection(call: &Call, target: &Target) -> Result<Response
         }
         Ok((state.version(), items))
     })?;
+    sweep_soon(call, target);
     let facts =
         ListFacts { resource_version: version.to_string(), continue_token: String::new(), remaining: None };
     let list = Form::Whole.list(kind, &items, &facts, call.server.clock().now());
     Ok(json_response(StatusCode::OK, &list))
+}
+
+fn sweep_soon(call: &Call, target: &Target) {
+    if target.kind.is("", "Namespace") {
+        call.server.sweep_soon();
+    }
 }
 
 fn delete_options(call: &Call) -> Result<DeleteOptions, ApiError> {
@@ -179,6 +239,18 @@ fn check_type(target: &Target, object: &Value) -> Result<(), ApiError> {
         kind.api_version(),
         kind.kind
     )))
+}
+
+/// Custom kinds and leases cannot be replaced without saying which version.
+fn check_version(target: &Target, object: &Value) -> Result<(), ApiError> {
+    let kind = &target.kind;
+    let conditional = kind.origin == Origin::Custom || kind.is("coordination.k8s.io", "Lease");
+    let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    if !conditional || !version.is_empty() {
+        return Ok(());
+    }
+    let cause = Cause::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
+    Err(ApiError::Invalid { subject: target.subject(), causes: vec![cause] })
 }
 
 fn meet_conflict(call: &Call, target: &Target) -> Result<(), ApiError> {

@@ -1,4 +1,4 @@
-//! CustomResourceDefinitions: from a row of the table to a definition, and from a definition to the kinds it offers.
+//! `CustomResourceDefinition`s: from a row of the table to a definition, and from a definition to the kinds it offers.
 
 use std::sync::Arc;
 

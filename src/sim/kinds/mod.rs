@@ -1,4 +1,4 @@
-//! The kinds that a stand-in server knows: the table of built-in ones and what CustomResourceDefinitions add.
+//! The kinds that a stand-in server knows: the table of built-in ones and what custom definitions add.
 //!
 //! Takes table rows and definitions, gives a registry by path and by kind. Holds no objects.
 
@@ -26,7 +26,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The kinds that are there as CustomResourceDefinitions.
+    /// The kinds that are there by a definition.
     pub fn definitions(self) -> &'static [Row] {
         match self {
             Self::Hub => HUB,
@@ -49,7 +49,7 @@ pub enum Scope {
 pub enum Origin {
     /// Part of the server: strategic merge patches work, items of lists carry no type.
     BuiltIn,
-    /// From a CustomResourceDefinition.
+    /// From a `CustomResourceDefinition`.
     Custom,
     /// Answers to questions, never stored (`SelfSubjectAccessReview`).
     Review,

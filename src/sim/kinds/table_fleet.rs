@@ -1,4 +1,4 @@
-//! Kinds that are installed as CustomResourceDefinitions: Open Cluster Management's on a hub; OLM's, OADP's and Velero's
+//! Kinds that are installed by definitions: Open Cluster Management's on a hub; OLM's, OADP's and Velero's
 //! on a managed cluster. Names, scopes, status subresources and columns are those of the upstream definitions.
 
 use super::{AGE, ColumnRow, Row, column, row, wide};

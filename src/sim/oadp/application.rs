@@ -1,6 +1,7 @@
-//! A DataProtectionApplication becomes storage locations, snapshot locations and Velero's Pods.
+//! A `DataProtectionApplication` becomes storage locations, snapshot locations and Velero's Pods.
 //!
-//! Takes the object once the operator runs in its namespace, gives what it stands for and the condition `Reconciled`.
+//! Takes the object once the operator runs in its namespace, gives what it stands for and the condition
+//! `Reconciled`.
 
 use std::sync::Arc;
 
@@ -40,17 +41,15 @@ pub(super) fn writes(view: &dyn View, now: Timestamp) -> Vec<Write> {
 
 fn reconcile(view: &dyn View, namespace: &str, application: &Arc<Manifest>, now: Timestamp) -> Vec<Write> {
     let value = application.to_value();
-    match validation::check(view, namespace, &value) {
-        Err(fault) => condition(application, "False", "Error", &fault.to_string(), now).into_iter().collect(),
-        Ok(()) => {
-            let spec = at(&value, &["spec"]).unwrap_or(&Value::Null);
-            let mut writes = locations(view, application, spec, &BACKUP_LOCATIONS);
-            writes.extend(locations(view, application, spec, &SNAPSHOT_LOCATIONS));
-            writes.extend(pods(view, application, namespace, spec));
-            writes.extend(condition(application, "True", "Complete", "Reconcile complete", now));
-            writes
-        }
+    if let Err(fault) = validation::check(view, namespace, &value) {
+        return condition(application, "False", "Error", &fault.to_string(), now).into_iter().collect();
     }
+    let spec = at(&value, &["spec"]).unwrap_or(&Value::Null);
+    let mut writes = locations(view, application, spec, &BACKUP_LOCATIONS);
+    writes.extend(locations(view, application, spec, &SNAPSHOT_LOCATIONS));
+    writes.extend(pods(view, application, namespace, spec));
+    writes.extend(condition(application, "True", "Complete", "Reconcile complete", now));
+    writes
 }
 
 /// Sets the condition unless it stands already; the time changes with the status only.
@@ -131,7 +130,7 @@ fn location_object(
     let wanted = json!({
         "apiVersion": VELERO_API_VERSION,
         "kind": which.kind,
-        "metadata": metadata(name, application, labels),
+        "metadata": metadata(name, application, &labels),
         "spec": spec,
     });
     let Some(found) = view.get(&key(VELERO_API_VERSION, which.kind, application.namespace(), name)) else {
@@ -168,7 +167,7 @@ fn pods(view: &dyn View, application: &Manifest, namespace: &str, spec: &Value) 
         "deploy": "velero",
         OADP_LABEL: "True",
     });
-    let pod = running_pod(metadata(&server, application, server_labels), "velero", VELERO_IMAGE);
+    let pod = running_pod(&metadata(&server, application, &server_labels), "velero", VELERO_IMAGE);
     let mut writes: Vec<Write> =
         ensure(view, &key("v1", "Pod", Some(namespace), &server), pod).into_iter().collect();
 
@@ -183,7 +182,7 @@ fn pods(view: &dyn View, application: &Manifest, namespace: &str, spec: &Value) 
             "role": "node-agent",
             OADP_LABEL: "True",
         });
-        let pod = running_pod(metadata(&agent, application, agent_labels), "node-agent", VELERO_IMAGE);
+        let pod = running_pod(&metadata(&agent, application, &agent_labels), "node-agent", VELERO_IMAGE);
         writes.extend(ensure(view, &agent_key, pod));
     } else if view.get(&agent_key).is_some_and(|pod| !pod.is_deleting()) {
         writes.push(Write::Delete(agent_key));

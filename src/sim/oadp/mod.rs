@@ -1,10 +1,11 @@
 //! Plays the Operator Lifecycle Manager for the OADP package, and the OADP operator (1.5) itself.
 //!
-//! Takes Subscriptions and DataProtectionApplications, gives the operator's and Velero's Pods, storage and snapshot
-//! locations and their conditions. What Velero does with them is [`crate::sim::velero`]'s. Must not touch: the object storage.
+//! Takes Subscriptions and `DataProtectionApplications`, gives the operator's and Velero's Pods, storage and
+//! snapshot locations and their conditions. What Velero does with them is [`crate::sim::velero`]'s. Must not
+//! touch: the object storage.
 //!
-//! Simpler than the originals: Pods stand without Deployments and run at once; any channel holds the same version; an
-//! OperatorGroup is not asked for; buckets by `CloudStorage` reference are not known.
+//! Simpler than the originals: Pods stand without Deployments and run at once; any channel holds the same
+//! version; an `OperatorGroup` is not asked for; buckets by `CloudStorage` reference are not known.
 
 mod application;
 mod operator;
@@ -50,8 +51,8 @@ impl Simulator for Oadp {
     }
 }
 
-/// What brings an object to the wanted state: creates it, or overwrites the fields that differ. One that is held by
-/// annotation stays as it is, so that a test can stop a Pod.
+/// What brings an object to the wanted state: creates it, or overwrites the fields that differ. One that is
+/// held by annotation stays as it is, so that a test can stop a Pod.
 fn ensure(view: &dyn View, key: &ObjectKey, wanted: Value) -> Option<Write> {
     let Some(found) = view.get(key) else {
         return Some(Write::Create(wanted));
@@ -78,7 +79,7 @@ fn overlay(under: &mut Value, over: Value) {
 }
 
 /// Metadata of an object that belongs to another one of the same namespace.
-fn metadata(name: &str, owner: &Manifest, labels: Value) -> Value {
+fn metadata(name: &str, owner: &Manifest, labels: &Value) -> Value {
     json!({
         "name": name,
         "namespace": owner.namespace(),
@@ -105,7 +106,7 @@ fn is_orphan(object: &Manifest, owner_kind: &str, owners: &[&Manifest]) -> bool 
 }
 
 /// A Pod that runs and is ready.
-fn running_pod(metadata: Value, container: &str, image: &str) -> Value {
+fn running_pod(metadata: &Value, container: &str, image: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",

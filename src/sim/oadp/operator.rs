@@ -1,6 +1,6 @@
 //! The OADP package: a Subscription becomes an installed version and a running operator.
 //!
-//! Takes Subscriptions, gives their status, a ClusterServiceVersion and the operator's Pod.
+//! Takes Subscriptions, gives their status, a `ClusterServiceVersion` and the operator's Pod.
 
 use std::sync::Arc;
 
@@ -63,10 +63,10 @@ fn install(view: &dyn View, subscription: &Manifest, now: Timestamp) -> Vec<Writ
     let mut pod_metadata = metadata(
         &pod_name,
         subscription,
-        json!({"control-plane": "controller-manager", "app.kubernetes.io/name": "oadp-operator", OADP_LABEL: "True"}),
+        &json!({"control-plane": "controller-manager", OADP_LABEL: "True"}),
     );
     set(&mut pod_metadata, &["annotations", "repository"], REPOSITORY);
-    let pod = running_pod(pod_metadata, "manager", "quay.io/konveyor/oadp-operator:oadp-1.5");
+    let pod = running_pod(&pod_metadata, "manager", "quay.io/konveyor/oadp-operator:oadp-1.5");
     [
         ensure(view, &key("v1", "Pod", Some(namespace), &pod_name), pod),
         ensure(view, &version_key, version),
@@ -93,7 +93,7 @@ fn cluster_service_version(
     json!({
         "apiVersion": API_VERSION,
         "kind": "ClusterServiceVersion",
-        "metadata": metadata(CLUSTER_SERVICE_VERSION, subscription, json!({label: ""})),
+        "metadata": metadata(CLUSTER_SERVICE_VERSION, subscription, &json!({label: ""})),
         "spec": {
             "displayName": "OADP Operator",
             "version": "1.5.2",

@@ -150,7 +150,8 @@ fn in_location(object: &mut Value, path: &[&str], value: Value) {
 type Change = fn(&mut Value);
 
 #[rstest]
-#[case(|object: &mut Value| remove(object, &["spec", "configuration", "velero"]), "DPA CR Velero configuration cannot be nil")]
+#[case(|object: &mut Value| remove(object, &["spec", "configuration", "velero"]), "DPA CR Velero \
+ configuration cannot be nil")]
 #[case(
     |object: &mut Value| set(object, &["spec", "backupLocations"], json!([])),
     "no backupstoragelocations configured, ensure a backupstoragelocation has been configured or use the \
@@ -178,7 +179,8 @@ type Change = fn(&mut Value);
 )]
 #[case(
     |object: &mut Value| in_location(object, &["velero", "objectStorage", "prefix"], json!("")),
-    "prefix for AWS backupstoragelocation object storage cannot be empty. It is required for backing up images"
+    "prefix for AWS backupstoragelocation object storage cannot be empty. It is required for backing up \
+     images"
 )]
 #[case(
     |object: &mut Value| in_location(object, &["velero", "config", "region"], json!("")),
@@ -187,8 +189,8 @@ type Change = fn(&mut Value);
 )]
 #[case(
     |object: &mut Value| in_location(object, &["velero", "default"], json!(false)),
-    "no default backupstoragelocations configured, ensure that one backupstoragelocation has been configured as the \
-     default location"
+    "no default backupstoragelocations configured, ensure that one backupstoragelocation has been \
+     configured as the default location"
 )]
 #[case(
     |object: &mut Value| {
@@ -215,9 +217,12 @@ type Change = fn(&mut Value);
     "Secret name cloud-credentials is missing data for key aws"
 )]
 #[case(
-    |object: &mut Value| remove(object.pointer_mut("/spec/snapshotLocations/0").unwrap(), &["velero", "config", "region"]),
-    "region for aws VSL in DPA spec.snapshotLocations[0].velero.config is not configured, please ensure a region is \
-     configured"
+    |object: &mut Value| {
+        let location = object.pointer_mut("/spec/snapshotLocations/0").unwrap();
+        remove(location, &["velero", "config", "region"]);
+    },
+    "region for aws VSL in DPA spec.snapshotLocations[0].velero.config is not configured, please ensure a \
+     region is configured"
 )]
 #[case(
     |object: &mut Value| set(object, &velero_path(&["defaultPlugins"]), json!(["openshift"])),
@@ -264,4 +269,20 @@ fn the_missing_secret_heals() {
     stage.create("c1", kept);
     stage.settle();
     assert_eq!(condition(&stage).0, "True");
+}
+
+/// The samples that users fill in hold specs that OADP accepts.
+#[rstest]
+#[case(include_str!("../../../configmaps/demo.yaml"))]
+#[case(include_str!("../../../configmaps/pv-snap.yaml"))]
+#[case(include_str!("../../../configmaps/file-system-backup.yaml"))]
+fn samples_are_accepted(#[case] sample: &str) {
+    let sample = &crate::yaml::read_documents(sample).unwrap()[0];
+    let spec = text(sample, &["data", "dpaSpec"]);
+    assert!(!spec.contains('\n'), "the policies cannot use line ends");
+    let spec = crate::yaml::read(spec, crate::yaml::Dialect::Template).unwrap();
+    let mut stage = installed();
+    stage.edit("c1", &application(), |object| set(object, &["spec"], spec));
+    stage.settle();
+    assert_eq!(condition(&stage).2, "Reconcile complete");
 }

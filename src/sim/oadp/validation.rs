@@ -1,6 +1,7 @@
-//! What OADP refuses in a DataProtectionApplication, in its order and its words.
+//! What OADP refuses in a `DataProtectionApplication`, in its order and its words.
 //!
-//! Takes the object and the namespace it lives in, gives the first fault. The texts are those of OADP 1.5's validator.
+//! Takes the object and the namespace it lives in, gives the first fault. The texts are those of OADP 1.5's
+//! validator.
 
 use serde_json::Value;
 use thiserror::Error;
@@ -52,8 +53,8 @@ pub(super) enum Fault {
     #[error("bucket name for {provider} backupstoragelocation cannot be empty")]
     NoBucket { provider: &'static str },
     #[error(
-        "prefix for {provider} backupstoragelocation object storage cannot be empty. {it} is required for backing up \
-         images"
+        "prefix for {provider} backupstoragelocation object storage cannot be empty. {it} is required for \
+         backing up images"
     )]
     NoPrefix { provider: &'static str, it: &'static str },
     #[error(
@@ -66,8 +67,8 @@ pub(super) enum Fault {
     #[error("Only one Storage Location be set as default")]
     ManyDefaults,
     #[error(
-        "no default backupstoragelocations configured, ensure that one backupstoragelocation has been configured as \
-         the default location"
+        "no default backupstoragelocations configured, ensure that one backupstoragelocation has been \
+         configured as the default location"
     )]
     NoDefault,
     #[error("snapshotLocation velero configuration cannot be nil")]
@@ -86,8 +87,8 @@ pub(super) enum Fault {
     )]
     NoSnapshotPlugin { path: String, provider: String },
     #[error(
-        "Delete vsm from spec.configuration.velero.defaultPlugins and dataMover object from spec.features. Use Velero \
-         Built-in Data Mover instead"
+        "Delete vsm from spec.configuration.velero.defaultPlugins and dataMover object from spec.features. \
+         Use Velero Built-in Data Mover instead"
     )]
     OldDataMover,
     #[error("Delete restic object from spec.configuration, use spec.configuration.nodeAgent instead")]

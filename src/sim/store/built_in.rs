@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::kinds::Kind;
+use super::super::kinds::{Kind, definition};
 use super::super::status::{ApiError, Cause, Subject};
 use super::metadata::{NameRule, metadata_mut};
 
@@ -20,6 +20,9 @@ pub(super) fn name_rule(kind: &Kind) -> NameRule {
 /// Defaults and checks of a built-in kind.
 pub(super) fn admit(kind: &Kind, object: &mut Value, before: Option<&Value>) -> Result<(), ApiError> {
     drop_nulls(object);
+    if kind.is(definition::GROUP, definition::KIND) {
+        return custom_definition(kind, object);
+    }
     if !kind.group.is_empty() {
         return Ok(());
     }
@@ -30,10 +33,10 @@ pub(super) fn admit(kind: &Kind, object: &mut Value, before: Option<&Value>) -> 
             immutable(kind, object, before)?;
         }
         "Secret" => secret(kind, object, before)?,
-        "Pod" | "PersistentVolumeClaim" | "PersistentVolume" => {
-            if before.is_none() && object["status"]["phase"].is_null() {
-                object["status"]["phase"] = json!("Pending");
-            }
+        "Pod" | "PersistentVolumeClaim" | "PersistentVolume"
+            if before.is_none() && object["status"].is_null() =>
+        {
+            object["status"] = json!({"phase": "Pending"});
         }
         _ => {}
     }
@@ -50,6 +53,26 @@ fn drop_nulls(value: &mut Value) {
         Value::Array(list) => list.iter_mut().for_each(drop_nulls),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+fn custom_definition(kind: &Kind, object: &Value) -> Result<(), ApiError> {
+    let spec = &object["spec"];
+    let required = [
+        ("spec.group", &spec["group"]),
+        ("spec.names.plural", &spec["names"]["plural"]),
+        ("spec.names.kind", &spec["names"]["kind"]),
+        ("spec.scope", &spec["scope"]),
+        ("spec.versions", &spec["versions"][0]["name"]),
+    ];
+    let missing = required.into_iter().filter(|(_, value)| value.as_str().is_none_or(str::is_empty));
+    let mut causes: Vec<Cause> = missing.map(|(path, _)| Cause::required(path, "")).collect();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    if object["metadata"]["name"] != format!("{}.{}", text(&spec["names"]["plural"]), text(&spec["group"])) {
+        let detail = "must be spec.names.plural+\".\"+spec.group";
+        causes.push(Cause::invalid("metadata.name", &object["metadata"]["name"], detail));
+    }
+    let subject = Subject::new(kind, &text(&object["metadata"]["name"]));
+    if causes.is_empty() { Ok(()) } else { Err(ApiError::Invalid { subject, causes }) }
 }
 
 fn namespace(object: &mut Value, before: Option<&Value>) {

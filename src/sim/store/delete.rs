@@ -1,7 +1,7 @@
 //! Deleting: preconditions, finalizers, namespaces with their contents, owners with their dependents.
 //!
-//! What the real cluster's controllers do some seconds later (garbage collection, namespace deletion) happens here in
-//! the same breath, in the same order of events.
+//! What the real cluster's garbage collector does some seconds later happens here in the same breath, in the same order
+//! of events. The contents of a namespace go when the store is swept, so that clients see it terminate.
 
 use std::sync::Arc;
 
@@ -104,7 +104,7 @@ impl State {
             return self.remove(resource, place);
         }
         let time = self.clock.text();
-        let is_namespace = &*resource.group == "" && &*resource.plural == "namespaces";
+        let is_namespace = resource.group.is_empty() && &*resource.plural == "namespaces";
         let marked = self.edit(resource, place, |object| {
             let generation = object["metadata"]["generation"].as_i64();
             let metadata = metadata_mut(object);
@@ -114,14 +114,11 @@ impl State {
                 metadata.insert("generation".to_owned(), json!(generation + 1));
             }
             if is_namespace {
-                object["status"]["phase"] = json!("Terminating");
+                object["status"] = json!({"phase": "Terminating"});
             }
         })?;
         if is_namespace {
-            for (resource, place) in self.addresses_in(&place.name) {
-                self.begin_deletion(&resource, &place);
-            }
-            self.checks.push_back(Check::Namespace(place.name.clone()));
+            self.doomed.insert(place.name.clone());
         }
         if let Some(custom) = defined_resource(&marked) {
             for (resource, place) in self.addresses_of(&custom) {
@@ -137,6 +134,16 @@ impl State {
             self.checks.push_back(Check::Waiting(uid));
         }
         Some(marked)
+    }
+
+    /// Deletes the contents of all namespaces in deletion.
+    pub(super) fn sweep(&mut self) {
+        while let Some(namespace) = self.doomed.pop_first() {
+            for (resource, place) in self.addresses_in(&namespace) {
+                self.begin_deletion(&resource, &place);
+            }
+            self.checks.push_back(Check::Namespace(namespace));
+        }
     }
 
     /// Looks at everything that the latest changes may have set free.
@@ -194,7 +201,7 @@ impl State {
         let namespaces = ResourceId::new("", "namespaces");
         let place = Place::new("", name);
         let deleting = self.stored(&namespaces, &place).is_some_and(|namespace| namespace.is_deleting());
-        if !deleting || !self.addresses_in(name).is_empty() {
+        if !deleting || self.doomed.contains(name) || !self.addresses_in(name).is_empty() {
             return;
         }
         self.edit(&namespaces, &place, |object| {
@@ -289,7 +296,7 @@ fn remove_from_list(object: &mut Value, field: &str, remove: impl Fn(&Value) -> 
     }
 }
 
-/// The resource that a CustomResourceDefinition defines.
+/// The resource that a `CustomResourceDefinition` defines.
 fn defined_resource(object: &Manifest) -> Option<ResourceId> {
     let is_definition = object.gvk().same_kind(definition::GROUP, definition::KIND);
     let group = object.text_at(&["spec", "group"]).filter(|_| is_definition)?;

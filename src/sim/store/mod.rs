@@ -147,7 +147,7 @@ impl Store {
         }
     }
 
-    /// Changes an object in place, status included.
+    /// Changes an object in place, status included. The closure must not call the store.
     pub fn edit(&self, key: &ObjectKey, edit: impl FnOnce(&mut Value)) -> Result<Arc<Manifest>, ApiError> {
         let (kind, place) = self.locate(&key.gvk, key.namespace.as_deref(), &key.name)?;
         let change = |current: &Value| {
@@ -159,10 +159,20 @@ impl Store {
             .map(|written| written.object)
     }
 
-    /// Deletes an object; finalizers are respected, dependents follow.
+    /// Deletes an object; finalizers are respected, dependents and the contents of a namespace follow.
     pub fn delete(&self, key: &ObjectKey) -> Result<(), ApiError> {
         let (kind, place) = self.locate(&key.gvk, key.namespace.as_deref(), &key.name)?;
-        self.write(|state| state.delete(&kind, &place, &DeleteOptions::default())).map(|_| ())
+        let deleted = |state: &mut State| {
+            let deleted = state.delete(&kind, &place, &DeleteOptions::default());
+            state.sweep();
+            deleted
+        };
+        self.write(deleted).map(|_| ())
+    }
+
+    /// Deletes the contents of all namespaces in deletion.
+    pub(crate) fn sweep(&self) {
+        self.write(State::sweep);
     }
 
     /// Forgets the history of changes, so that watches from before find their resource version too old.
@@ -214,3 +224,6 @@ impl View for StoreView<'_> {
         self.0.contents(namespace)
     }
 }
+
+#[cfg(test)]
+mod tests;

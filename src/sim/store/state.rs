@@ -50,6 +50,8 @@ pub(crate) struct State {
     pub(super) role: Role,
     pub(super) clock: SimulatedClock,
     pub(super) checks: VecDeque<Check>,
+    /// Namespaces in deletion whose contents are still to be deleted.
+    pub(super) doomed: BTreeSet<String>,
     version: u64,
     kinds: Arc<Kinds>,
     objects: BTreeMap<ResourceId, BTreeMap<Place, Arc<Manifest>>>,
@@ -65,6 +67,7 @@ impl State {
             role,
             clock,
             checks: VecDeque::new(),
+            doomed: BTreeSet::new(),
             version: 0,
             kinds: Arc::new(Kinds::built_in()),
             objects: BTreeMap::new(),

@@ -192,12 +192,7 @@ impl State {
         let namespaces = ResourceId::new("", "namespaces");
         let namespace = self.stored(&namespaces, &Place::new("", &place.namespace));
         let namespace = namespace.ok_or_else(|| {
-            ApiError::NotFound(Subject {
-                group: String::new(),
-                plural: "namespaces".to_owned(),
-                kind: "Namespace".to_owned(),
-                name: place.namespace.clone(),
-            })
+            ApiError::NotFound(Subject::of("", "namespaces", "Namespace", &place.namespace))
         })?;
         if namespace.is_deleting() {
             return Err(ApiError::Forbidden {
@@ -237,7 +232,7 @@ impl State {
             built_in::admit(kind, object, before)?;
         } else if let Some(definition) = &kind.schema {
             let admitted = schema::admit(definition, object);
-            warnings = unknown_fields(kind, admitted.unknown, options.validation)?;
+            warnings = unknown_fields(kind, &admitted.unknown, options.validation)?;
             causes.extend(admitted.causes);
         }
         if let Some(before) = before.filter(|before| before["metadata"]["deletionTimestamp"].is_string()) {
@@ -256,7 +251,7 @@ impl State {
 
 fn unknown_fields(
     kind: &Kind,
-    unknown: Vec<String>,
+    unknown: &[String],
     validation: FieldValidation,
 ) -> Result<Vec<String>, ApiError> {
     let texts: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();

@@ -1,7 +1,9 @@
-//! What Velero makes of a Backup before it starts: defaults written into the spec, locations chosen, everything validated.
+//! What Velero makes of a Backup before it starts: defaults written into the spec, locations chosen,
+//! everything validated.
 //!
-//! Takes a Backup that is ready to start, gives it as it is written back and the faults that keep it from running.
-//! Upstream: `prepareBackupRequest` and `validateAndGetSnapshotLocations` of `backup_controller`, texts included.
+//! Takes a Backup that is ready to start, gives it as it is written back and the faults that keep it from
+//! running. Upstream: `prepareBackupRequest` and `validateAndGetSnapshotLocations` of `backup_controller`,
+//! texts included.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +81,8 @@ pub(super) fn prepare(scene: &Scene<'_>, backup: &mut Value) -> Vec<String> {
         && scene.view.get(&key("v1", "ConfigMap", Some(scene.namespace), policies)).is_none()
     {
         faults.push(format!(
-            "fail to get ResourcePolicies {}/{policies} ConfigMap with error ConfigMap {policies:?} not found",
+            "fail to get ResourcePolicies {}/{policies} ConfigMap with error ConfigMap {policies:?} not \
+             found",
             scene.namespace
         ));
     }
@@ -137,8 +140,9 @@ fn choose_storage_location(scene: &Scene<'_>, backup: &mut Value) -> Vec<String>
             format!("the default {chosen} was not found")
         };
         return vec![format!(
-            "an existing backup storage location was not specified at backup creation time and {ending}. Please address \
-             this issue (see `velero backup-location -h` for options) and create a new backup. Error: {}",
+            "an existing backup storage location was not specified at backup creation time and {ending}. \
+             Please address this issue (see `velero backup-location -h` for options) and create a new \
+             backup. Error: {}",
             not_found("BackupStorageLocation", &chosen)
         )];
     };
@@ -157,8 +161,8 @@ fn choose_storage_location(scene: &Scene<'_>, backup: &mut Value) -> Vec<String>
     faults
 }
 
-/// One location for each provider: the named ones, and the only one of every other provider. Checked even when no volume
-/// is to be snapshot, so that an empty name fails.
+/// One location for each provider: the named ones, and the only one of every other provider. Checked even
+/// when no volume is to be snapshot, so that an empty name fails.
 fn snapshot_locations(scene: &Scene<'_>, backup: &Value) -> Result<Vec<String>, Vec<String>> {
     let mut faults = Vec::new();
     let mut chosen: BTreeMap<String, String> = BTreeMap::new();
@@ -166,8 +170,8 @@ fn snapshot_locations(scene: &Scene<'_>, backup: &Value) -> Result<Vec<String>, 
         let found = scene.one("VolumeSnapshotLocation", &wanted).filter(|_| !wanted.is_empty());
         let Some(found) = found else {
             faults.push(format!(
-                "a VolumeSnapshotLocation CRD for the location {wanted} with the name specified in the backup spec needs \
-                 to be created before this snapshot can be executed. Error: {}",
+                "a VolumeSnapshotLocation CRD for the location {wanted} with the name specified in the \
+                 backup spec needs to be created before this snapshot can be executed. Error: {}",
                 not_found("VolumeSnapshotLocation", &wanted)
             ));
             continue;
@@ -175,8 +179,8 @@ fn snapshot_locations(scene: &Scene<'_>, backup: &Value) -> Result<Vec<String>, 
         let provider = found.text_at(&["spec", "provider"]).unwrap_or_default().to_owned();
         match chosen.get(&provider) {
             Some(earlier) if *earlier != wanted => faults.push(format!(
-                "more than one VolumeSnapshotLocation name specified for provider {provider}: {wanted}; unexpected name \
-                 was {earlier}"
+                "more than one VolumeSnapshotLocation name specified for provider {provider}: {wanted}; \
+                 unexpected name was {earlier}"
             )),
             Some(_) => {}
             None => {
@@ -199,8 +203,8 @@ fn snapshot_locations(scene: &Scene<'_>, backup: &Value) -> Result<Vec<String>, 
                 chosen.insert(provider, only.clone());
             }
             (false, _) => faults.push(format!(
-                "provider {provider} has more than one possible volume snapshot location, and none were specified \
-                 explicitly or as a default"
+                "provider {provider} has more than one possible volume snapshot location, and none were \
+                 specified explicitly or as a default"
             )),
         }
     }
@@ -231,8 +235,9 @@ fn check_resource_lists(backup: &mut Value) -> Vec<String> {
     if old && uses_scoped_filters(&spec) {
         faults.push(
             "include-resources, exclude-resources and include-cluster-resources are old filter parameters.\n\
-             include-cluster-scoped-resources, exclude-cluster-scoped-resources, include-namespace-scoped-resources and \
-             exclude-namespace-scoped-resources are new filter parameters.\nThey cannot be used together"
+             include-cluster-scoped-resources, exclude-cluster-scoped-resources, \
+             include-namespace-scoped-resources and exclude-namespace-scoped-resources are new filter \
+             parameters.\nThey cannot be used together"
                 .to_owned(),
         );
     }

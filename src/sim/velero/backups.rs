@@ -1,11 +1,13 @@
-//! Backups: queued, started one at a time, run, finalized; one rung of the ladder for each step, so that watchers see all.
+//! Backups: queued, started one at a time, run, finalized; one rung of the ladder for each step, so that
+//! watchers see all.
 //!
 //! ```text
 //! '' or New ─► Queued ─► ReadyToStart ─► InProgress ─► Finalizing ─► Completed
-//!                              └► FailedValidation └► Failed     └► PartiallyFailed (by FinalizingPartiallyFailed)
+//!                             │              ├► FinalizingPartiallyFailed ─► PartiallyFailed
+//!                             └► FailedValidation └► Failed
 //! ```
 //!
-//! Takes Backups, gives their status, PodVolumeBackups, and what lies in the object storage. Upstream:
+//! Takes Backups, gives their status, `PodVolumeBackups`, and what lies in the object storage. Upstream:
 //! `backup_queue_controller`, `backup_controller`, `backup_finalizer_controller`.
 
 use std::sync::Arc;
@@ -23,7 +25,8 @@ use crate::sim::simulator::{ObjectStorage, StoredBackup, Write};
 /// Why a run failed as a whole when nothing but the annotation wanted it.
 pub(super) const FORCED: &str = "wanted by the annotation sim.flotilla.dev/outcome";
 
-/// Whether an object stays where it is because its annotation says so. `New` also holds what has no phase yet.
+/// Whether an object stays where it is because its annotation says so. `New` also holds what has no phase
+/// yet.
 pub(super) fn is_held(object: &Value) -> bool {
     let current = match phase(object) {
         "" => "New",

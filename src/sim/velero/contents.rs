@@ -1,8 +1,10 @@
-//! What goes into a backup: the objects of the namespaces, their Namespace objects, bound volumes and volume data.
+//! What goes into a backup: the objects of the namespaces, their Namespace objects, bound volumes and volume
+//! data.
 //!
-//! Takes the spec of a Backup after its preparation, gives copies of the objects as they are (a restore drops their status,
-//! as Velero's does). Left out beside what the spec excludes: events, Velero's own kinds, objects marked
-//! `velero.io/exclude-from-backup`. Of cluster-scoped kinds only Namespaces and bound PersistentVolumes are known.
+//! Takes the spec of a Backup after its preparation, gives copies of the objects as they are (a restore drops
+//! their status, as Velero's does). Left out beside what the spec excludes: events, Velero's own kinds,
+//! objects marked `velero.io/exclude-from-backup`. Of cluster-scoped kinds only Namespaces and bound
+//! `PersistentVolumes` are known.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ pub(super) const EXCLUDE_LABEL: &str = "velero.io/exclude-from-backup";
 pub(super) struct Contents {
     /// The objects, Namespaces first.
     pub(super) items: Vec<Value>,
-    /// One PodVolumeBackup for each volume whose files are copied.
+    /// One `PodVolumeBackup` for each volume whose files are copied.
     pub(super) volume_backups: Vec<Value>,
     /// How many volumes are snapshot.
     pub(super) snapshots: usize,
@@ -161,7 +163,7 @@ pub(super) fn takes_snapshots(backup: &Value) -> bool {
         && !items(backup, &["spec", "volumeSnapshotLocations"]).is_empty()
 }
 
-/// Whether the files of a PersistentVolume are copied by one of the PodVolumeBackups.
+/// Whether the files of a `PersistentVolume` are copied by one of the `PodVolumeBackups`.
 pub(super) fn is_copied(volume: &Value, volume_backups: &[Value]) -> bool {
     volume_backups.iter().any(|copy| text(copy, &["spec", "tags", "pv"]) == name(volume))
 }
@@ -198,7 +200,8 @@ fn has_node_agent(scene: &Scene<'_>) -> bool {
     })
 }
 
-/// The volumes of a Pod whose files are copied: all but the excluded ones by default, else those that it names.
+/// The volumes of a Pod whose files are copied: all but the excluded ones by default, else those that it
+/// names.
 fn volumes_to_copy<'a>(backup: &Value, pod: &'a Value) -> Vec<&'a Value> {
     let by_default = truth(backup, &["spec", "defaultVolumesToFsBackup"]).unwrap_or(false);
     let annotation = if by_default {
@@ -232,7 +235,9 @@ fn volume_backup(
         "metadata": {
             "name": format!("{}-{}", name(backup), digest(&identity, 5)),
             "namespace": scene.namespace,
-            "labels": {"velero.io/backup-name": label_value(name(backup)), "velero.io/backup-uid": backup_uid},
+            "labels": {
+                "velero.io/backup-name": label_value(name(backup)), "velero.io/backup-uid": backup_uid,
+            },
             "ownerReferences": [{
                 "apiVersion": API_VERSION, "kind": "Backup", "name": name(backup), "uid": backup_uid,
                 "controller": true,

@@ -1,8 +1,8 @@
-//! DeleteBackupRequests, and the hourly collection of expired backups that makes them.
+//! `DeleteBackupRequests`, and the hourly collection of expired backups that makes them.
 //!
-//! Takes requests and Backups, removes Backup, PodVolumeBackups, Restores and stored data. A request that succeeded is
-//! removed right after it was `Processed`; one with errors stays for a day. Upstream: `backup_deletion_controller`,
-//! `gc_controller`.
+//! Takes requests and Backups, removes Backup, `PodVolumeBackups`, Restores and stored data. A request that
+//! succeeded is removed right after it was `Processed`; one with errors stays for a day. Upstream:
+//! `backup_deletion_controller`, `gc_controller`.
 
 use serde_json::{Value, json};
 
@@ -158,12 +158,11 @@ pub(super) fn collect_expired(scene: &Scene<'_>) -> Vec<Write> {
             Some(location) if is_read_only(location) => Some("BSLReadOnly"),
             Some(_) => None,
         };
-        match obstacle {
-            Some(obstacle) => set(&mut object, &["metadata", "labels", COLLECTION_FAILURE_LABEL], obstacle),
-            None => {
-                remove(&mut object, &["metadata", "labels", COLLECTION_FAILURE_LABEL]);
-                writes.extend(request_deletion(scene, backup));
-            }
+        if let Some(obstacle) = obstacle {
+            set(&mut object, &["metadata", "labels", COLLECTION_FAILURE_LABEL], obstacle);
+        } else {
+            remove(&mut object, &["metadata", "labels", COLLECTION_FAILURE_LABEL]);
+            writes.extend(request_deletion(scene, backup));
         }
         writes.extend(replace(backup, object));
     }

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::sim::simulator::Write;
 
-/// Annotation on a Schedule, Backup, Restore or BackupStorageLocation: the outcome that the simulation must come to.
+/// Annotation on a Schedule, Backup, Restore or `BackupStorageLocation`: the outcome that the simulation must
+/// come to.
 pub const OUTCOME: &str = "sim.flotilla.dev/outcome";
 /// Annotation on a Schedule, Backup or Restore: the phase in which it stays until the annotation is removed.
 pub const HOLD_PHASE: &str = "sim.flotilla.dev/hold-phase";
@@ -113,7 +114,8 @@ pub fn replace(old: &Manifest, new: Value) -> Option<Write> {
     (new.as_object() != Some(old.fields())).then_some(Write::Replace(new))
 }
 
-/// Whether every field of the first value stands in the second with the same value. Lists must be of equal length.
+/// Whether every field of the first value stands in the second with the same value. Lists must be of equal
+/// length.
 pub fn covers(wanted: &Value, found: &Value) -> bool {
     match (wanted, found) {
         (Value::Object(wanted), Value::Object(found)) => {
@@ -137,7 +139,8 @@ pub fn digest(text: &str, digits: usize) -> String {
         .collect()
 }
 
-/// A name as a label value: longer than 63 characters it becomes 57 of them and six of its hash (Velero's `GetValidName`).
+/// A name as a label value: longer than 63 characters it becomes 57 of them and six of its hash (Velero's
+/// `GetValidName`).
 pub fn label_value(name: &str) -> String {
     if name.len() <= 63 {
         return name.to_owned();

@@ -1,6 +1,7 @@
 //! Lists of what is included and excluded: their rules and what they let through.
 //!
-//! Takes the lists of a Backup or Restore spec. Texts are Velero's (`pkg/util/collections`, `pkg/util/wildcard`).
+//! Takes the lists of a Backup or Restore spec. Texts are Velero's (`pkg/util/collections`,
+//! `pkg/util/wildcard`).
 
 use std::collections::BTreeSet;
 
@@ -104,9 +105,9 @@ fn namespace_fault(pattern: &str) -> Option<String> {
     let well_formed = plain.chars().all(inner) && !plain.starts_with('-') && !plain.ends_with('-');
     (!well_formed).then(|| {
         format!(
-            "invalid namespace {pattern:?}: a lowercase RFC 1123 label must consist of lower case alphanumeric \
-             characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', \
-             regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+            "invalid namespace {pattern:?}: a lowercase RFC 1123 label must consist of lower case \
+             alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. \
+             'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
         )
     })
 }

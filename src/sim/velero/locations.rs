@@ -1,8 +1,8 @@
 //! Storage locations: whether they can be used, where they store, and when they are looked at again.
 //!
-//! Takes BackupStorageLocations, gives their status. Texts are Velero's (`backup_storage_location_controller`,
-//! `object_store`). The object storage itself is always in reach; the annotation `sim.flotilla.dev/outcome: Unavailable`
-//! plays an outage.
+//! Takes `BackupStorageLocations`, gives their status. Texts are Velero's
+//! (`backup_storage_location_controller`, `object_store`). The object storage itself is always in reach; the
+//! annotation `sim.flotilla.dev/outcome: Unavailable` plays an outage.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -28,15 +28,15 @@ enum Fault {
     #[error("object storage bucket name must not be empty")]
     NoBucket,
     #[error(
-        "backup storage location's bucket name {bucket:?} must not contain a '/' (if using a prefix, put it in the \
-         'Prefix' field instead)"
+        "backup storage location's bucket name {bucket:?} must not contain a '/' (if using a prefix, put it \
+         in the 'Prefix' field instead)"
     )]
     SlashInBucket { bucket: String },
     #[error("unable to get credentials: unable to get key for secret: Secret {secret:?} not found")]
     NoSecret { secret: String },
     #[error(
-        "unable to get credentials: unable to get key for secret: secret \"{namespace}/{secret}\" does not contain \
-         key {field:?}"
+        "unable to get credentials: unable to get key for secret: secret \"{namespace}/{secret}\" does not \
+         contain key {field:?}"
     )]
     NoSecretKey { namespace: String, secret: String, field: String },
     #[error("the object storage cannot be reached")]
@@ -62,10 +62,11 @@ pub(super) fn is_read_only(location: &Value) -> bool {
     text(location, &["spec", "accessMode"]) == "ReadOnly"
 }
 
-/// Brings the status of every location up to date; each minute also takes over the backups stored there by others.
+/// Brings the status of every location up to date; each minute also takes over the backups stored there by
+/// others.
 ///
-/// The real server validates on every change of the spec and each minute. Here a change of the outcome shows at once,
-/// the times move with the minute only.
+/// The real server validates on every change of the spec and each minute. Here a change of the outcome shows
+/// at once, the times move with the minute only.
 pub(super) fn writes(scene: &Scene<'_>, storage: &ObjectStorage, trigger: Trigger) -> Vec<Write> {
     let mut writes = Vec::new();
     for location in scene.all("BackupStorageLocation").iter().filter(|location| !location.is_deleting()) {
@@ -99,7 +100,8 @@ pub(super) fn writes(scene: &Scene<'_>, storage: &ObjectStorage, trigger: Trigge
     writes
 }
 
-/// Whether the period in a field of the spec (one minute unless set, never when zero) has passed since the last time.
+/// Whether the period in a field of the spec (one minute unless set, never when zero) has passed since the
+/// last time.
 fn period_is_over(location: &Value, field: &str, last: Option<Timestamp>, now: Timestamp) -> bool {
     let minute = GoDuration::from_seconds(60);
     let period = match text(location, &["spec", field]).parse::<GoDuration>() {

@@ -1,12 +1,13 @@
 //! Plays the Velero server (1.18) of every cluster that runs one.
 //!
-//! Takes the objects of a cluster, the object storage that clusters share, and the time; gives what the server's controllers
-//! would write. A server runs in every namespace that holds a running Velero Pod, and looks nowhere else. What it was read
-//! from stands in each module. Must not touch: clock, network.
+//! Takes the objects of a cluster, the object storage that clusters share, and the time; gives what the
+//! server's controllers would write. A server runs in every namespace that holds a running Velero Pod, and
+//! looks nowhere else. What it was read from stands in each module. Must not touch: clock, network.
 //!
-//! Simpler than the original: a backup copies its objects in one moment; data of volumes is counted, not moved; hooks,
-//! CSI snapshots, the data mover, downloads and resource modifiers are not played. Tests steer it by the annotations
-//! [`edit::OUTCOME`] (`PartiallyFailed` or `Failed`) and [`edit::HOLD_PHASE`], which a Backup inherits from its Schedule.
+//! Simpler than the original: a backup copies its objects in one moment; data of volumes is counted, not
+//! moved; hooks, CSI snapshots, the data mover, downloads and resource modifiers are not played. Tests steer
+//! it by the annotations [`edit::OUTCOME`] (`PartiallyFailed` or `Failed`) and [`edit::HOLD_PHASE`], which a
+//! Backup inherits from its Schedule.
 
 mod backup_request;
 mod backups;

@@ -1,4 +1,4 @@
-//! ServerStatusRequests: answered with the version, removed a minute later.
+//! `ServerStatusRequests`: answered with the version, removed a minute later.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Names of resources: which kind a user means by `deploy`, `deployments` or `deployments.apps`.
 //!
-//! Takes group and kind of an object; stands in for the discovery of an API server. Kinds that are not in the table get the
-//! plural that Kubernetes' own guess gives them.
+//! Takes group and kind of an object; stands in for the discovery of an API server. Kinds that are not in the
+//! table get the plural that Kubernetes' own guess gives them.
 
 /// Kinds with an irregular plural or short names: kind, plural, short names.
 const KNOWN: [(&str, &str, &[&str]); 27] = [
@@ -50,7 +50,8 @@ pub(super) fn plural(kind: &str) -> String {
     }
 }
 
-/// Whether an entry of a list of resources means this kind. An entry without a group means the kind of any group.
+/// Whether an entry of a list of resources means this kind. An entry without a group means the kind of any
+/// group.
 pub(super) fn means(entry: &str, group: &str, kind: &str) -> bool {
     let entry = entry.to_ascii_lowercase();
     let (name, entry_group) = match entry.split_once('.') {

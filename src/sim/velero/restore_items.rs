@@ -1,8 +1,8 @@
 //! What a restore does with each object of a backup.
 //!
-//! Takes a validated Restore and the stored backup, gives the writes in the order in which Velero makes them, and what went
-//! wrong. Upstream: `pkg/restore/restore.go` and its item actions. Pod volumes are provisioned anew without their data;
-//! resource modifiers, restore hooks and `restoreStatus` are not played.
+//! Takes a validated Restore and the stored backup, gives the writes in the order in which Velero makes them,
+//! and what went wrong. Upstream: `pkg/restore/restore.go` and its item actions. Pod volumes are provisioned
+//! anew without their data; resource modifiers, restore hooks and `restoreStatus` are not played.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -218,8 +218,8 @@ impl Plan {
         if self.existing == Existing::Keep {
             if differs {
                 restored.warnings.push(format!(
-                    "could not restore, {}:{} already exists. Warning: the in-cluster version is different than the \
-                     backed-up version",
+                    "could not restore, {}:{} already exists. Warning: the in-cluster version is different \
+                     than the backed-up version",
                     text(&wanted, &["kind"]),
                     name(&wanted)
                 ));
@@ -256,7 +256,8 @@ impl Plan {
             match scene.view.get(&key("storage.k8s.io/v1", "StorageClass", None, new)) {
                 Some(_) => Ok(Some(new)),
                 None => Err(format!(
-                    "error getting storage class {new} from API: storageclasses.storage.k8s.io {new:?} not found"
+                    "error getting storage class {new} from API: storageclasses.storage.k8s.io {new:?} not \
+                     found"
                 )),
             }
         };
@@ -366,7 +367,8 @@ fn reset(object: &mut Value) {
     remove(object, &["status"]);
 }
 
-/// Everything but identity and status becomes as wanted; fields that are not wanted go, as with upstream's merge patch.
+/// Everything but identity and status becomes as wanted; fields that are not wanted go, as with upstream's
+/// merge patch.
 fn take_over(current: &mut Value, wanted: Value) {
     let Value::Object(mut wanted) = wanted else {
         return;
@@ -391,7 +393,8 @@ fn text_map(map: Option<&Map<String, Value>>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The mapping of storage classes that applies to all restores of the namespace; two ConfigMaps are one too many.
+/// The mapping of storage classes that applies to all restores of the namespace; two of them are one too
+/// many.
 fn storage_class_map(scene: &Scene<'_>) -> Result<BTreeMap<String, String>, String> {
     let found: Vec<_> = scene
         .view

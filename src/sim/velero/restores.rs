@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! '' or New ─► InProgress ─► Finalizing ─► Completed
-//!     └► FailedValidation └► Failed  └► PartiallyFailed (by FinalizingPartiallyFailed)
+//!     │              ├► FinalizingPartiallyFailed ─► PartiallyFailed
+//!     └► FailedValidation └► Failed
 //! ```
 //!
-//! Takes Restores, gives their status and the restored objects. A Restore is looked at only while it is new; later edits do
-//! nothing. Upstream: `restore_controller`, `restore_finalizer_controller`, texts included.
+//! Takes Restores, gives their status and the restored objects. A Restore is looked at only while it is new;
+//! later edits do nothing. Upstream: `restore_controller`, `restore_finalizer_controller`, texts included.
 
 use serde_json::{Value, json};
 

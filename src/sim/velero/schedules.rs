@@ -1,7 +1,8 @@
 //! Schedules: validated when they change, and each minute asked whether a Backup is due.
 //!
-//! Takes Schedules, gives their status and Backups. Upstream: `schedule_controller`. One difference: a slot that falls exactly
-//! on the simulated minute is due at once, because simulated minutes, unlike real ones, meet slots exactly.
+//! Takes Schedules, gives their status and Backups. Upstream: `schedule_controller`. One difference: a slot
+//! that falls exactly on the simulated minute is due at once, because simulated minutes, unlike real ones,
+//! meet slots exactly.
 
 use serde_json::{Map, Value, json};
 
@@ -74,7 +75,8 @@ fn read_cron(expression: &str) -> Result<Cron, String> {
     })
 }
 
-/// Missed runs are not caught up: one run is due once the slot after the last run (or creation, or skip) has come.
+/// Missed runs are not caught up: one run is due once the slot after the last run (or creation, or skip) has
+/// come.
 fn is_due(scene: &Scene<'_>, schedule: &Value, cron: &Cron) -> bool {
     let last_run = moment(schedule, &["status", "lastBackup"])
         .or_else(|| moment(schedule, &["metadata", "creationTimestamp"]));

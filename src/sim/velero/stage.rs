@@ -157,12 +157,19 @@ impl Stage {
 
     /// One step of both simulators on one cluster; the writes are applied and given back.
     pub(in crate::sim) fn step(&mut self, cluster: &str, trigger: Trigger) -> Vec<Write> {
+        let writes = self.step_in_vain(cluster, trigger);
         let objects = self.clusters.get_mut(cluster).unwrap();
-        let mut writes = self.oadp.step(cluster, objects, &mut self.storage, self.now, trigger);
-        writes.extend(self.velero.step(cluster, objects, &mut self.storage, self.now, trigger));
         for write in writes.clone() {
             objects.apply(write, self.now);
         }
+        writes
+    }
+
+    /// One step whose writes are lost, as when all objects changed meanwhile.
+    pub(in crate::sim) fn step_in_vain(&mut self, cluster: &str, trigger: Trigger) -> Vec<Write> {
+        let objects = &self.clusters[cluster];
+        let mut writes = self.oadp.step(cluster, objects, &mut self.storage, self.now, trigger);
+        writes.extend(self.velero.step(cluster, objects, &mut self.storage, self.now, trigger));
         writes
     }
 
@@ -231,7 +238,7 @@ spec: {targetNamespaces: [velero-ns]}
 apiVersion: operators.coreos.com/v1alpha1
 kind: Subscription
 metadata: {name: redhat-oadp-operator-subscription, namespace: velero-ns}
-spec: {name: redhat-oadp-operator, channel: stable-1.1, source: redhat-operators, sourceNamespace: openshift-marketplace}
+spec: {name: redhat-oadp-operator, channel: stable-1.1, source: redhat-operators, sourceNamespace: market}
 ---
 apiVersion: v1
 kind: Secret

@@ -1,7 +1,8 @@
-//! Backup sync: what other clusters stored in a shared location appears here, what vanished from it disappears.
+//! Backup sync: what other clusters stored in a shared location appears here, what vanished from it
+//! disappears.
 //!
-//! Takes a location and the object storage, gives Backups (and their PodVolumeBackups) to create and orphans to delete.
-//! Upstream: `backup_sync_controller`.
+//! Takes a location and the object storage, gives Backups (and their `PodVolumeBackups`) to create and
+//! orphans to delete. Upstream: `backup_sync_controller`.
 
 use std::collections::BTreeSet;
 

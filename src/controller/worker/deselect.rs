@@ -1,0 +1,98 @@
+//! A policy leaves a cluster: what it created goes only if a person took the cluster out (decision 7).
+
+use std::sync::{Arc, PoisonError};
+
+use super::super::evaluate::allows_destructive;
+use super::{Outcome, Worker, replica};
+use crate::adapters::api_server::{ApiError, Ensured};
+use crate::adapters::cluster;
+use crate::adapters::hub::EventKind;
+use crate::api::ocm::policy::Policy;
+use crate::clock;
+use crate::pipeline::placement::Verdict;
+use crate::pipeline::plan::{PruneAction, prune};
+use crate::pipeline::policy::PolicyKey;
+
+impl Worker {
+    /// The policy is not placed here any more. What it created goes only if a person took the cluster out (decision 7).
+    pub(super) async fn deselect(
+        &mut self,
+        key: &PolicyKey,
+        policy: Option<Arc<Policy>>,
+    ) -> Result<Outcome, ApiError> {
+        let Some(replica) = self.replica(key) else { return Ok(Outcome::Settled) };
+        if replica::is_foreign(&replica) || replica.is_deleting() {
+            return Ok(Outcome::Settled);
+        }
+        let reasons = {
+            let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
+            if fleet.lacks_placement(key) {
+                tracing::warn!(cluster = self.name, policy = %key, "its Placement is gone: nothing is removed from the cluster");
+                return Ok(Outcome::Settled);
+            }
+            fleet.why_not(key, &self.name, clock::now())
+        };
+        if let Some((placement, verdict)) = reasons.iter().find(|(_, verdict)| !is_deliberate(verdict)) {
+            tracing::warn!(
+                cluster = self.name, policy = %key, placement, %verdict,
+                "the cluster is not selected for a reason that nobody chose: nothing is removed from it"
+            );
+            return Ok(Outcome::Settled);
+        }
+        let inventory = match replica::inventory(Some(&replica)) {
+            Ok(inventory) => inventory,
+            Err(error) => {
+                tracing::error!(cluster = self.name, policy = %key, %error, "nothing is removed by this inventory");
+                return Ok(Outcome::Settled);
+            }
+        };
+        let destructive = policy.as_deref().is_some_and(allows_destructive);
+        let plans = loop {
+            let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
+            match prune::deselected(&inventory, destructive, &link.connection.snapshot()) {
+                Ok(plans) => break plans,
+                Err(waiting) => {
+                    if let Ensured::Disconnected(reason) = link.connection.ensure(&waiting.references).await {
+                        return Ok(Outcome::Disconnected(reason));
+                    }
+                }
+            }
+        };
+        let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
+        let pushed = cluster::prune(&link.connection, &plans).await;
+        if let Some(reason) = pushed.disconnected {
+            return Ok(Outcome::Disconnected(reason));
+        }
+        if pushed.pruned.iter().flatten().any(Result::is_err) {
+            return Ok(Outcome::Again);
+        }
+        let kept: Vec<String> = plans
+            .iter()
+            .filter_map(|plan| match &plan.action {
+                PruneAction::Hold(why) => Some(format!("{} ({why})", plan.entry.key())),
+                PruneAction::Delete | PruneAction::Forget => None,
+            })
+            .collect();
+        if !kept.is_empty() {
+            let message = format!("Policy {key} left cluster {}; kept there: {}", self.name, kept.join("; "));
+            tracing::info!(cluster = self.name, policy = %key, message, "kept");
+            if let Some(policy) = &policy {
+                self.announce_on_root(policy, EventKind::Normal, "Kept", message).await;
+            } else {
+                let event = self.event(&replica, EventKind::Normal, "Kept", message);
+                self.record_event(&replica, &event).await;
+            }
+        }
+        self.shared.hub.delete_replica(&replica).await?;
+        self.written.remove(key);
+        self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        Ok(Outcome::Settled)
+    }
+}
+
+fn is_deliberate(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::In(_) => true,
+        Verdict::Out(reason) => reason.is_deliberate(),
+    }
+}

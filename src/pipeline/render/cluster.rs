@@ -1,0 +1,163 @@
+//! The cluster phase: `{{ … }}` in a ConfigurationPolicy, into object templates.
+//!
+//! Source: the config-policy-controller of Open Cluster Management, whose messages these are.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use serde_json::{Map, Value as Json};
+
+use super::engine::go::value::Struct;
+use super::engine::go::{Value, format};
+use super::hub::holds;
+use super::lookup::Lookup;
+use super::resolve::{Language, Source, Templates, resolve};
+use super::session::Session;
+use super::{Asked, ClusterContext, ClusterRendered, RenderError, not_yet_known, protect};
+use crate::api::object::json_type;
+use crate::yaml::{self, Dialect};
+
+/// Switches templates off.
+const DISABLE_TEMPLATES: &str = "policy.open-cluster-management.io/disable-templates";
+/// What a value starts with that another hub has encrypted.
+const ENCRYPTED: &str = "$ocm_encrypted:";
+/// Go's type of the list that object templates are decoded into.
+const LIST_TYPE: &str = "[]v1.ObjectTemplate";
+/// Context variables that need the objects that a template selects.
+const PER_OBJECT: &[&str] = &["ObjectNamespace", "ObjectName", "Object"];
+
+pub(super) fn render(
+    templates: &Templates,
+    configuration_policy: &Json,
+    context: &ClusterContext,
+    lookup: &dyn Lookup,
+) -> (Result<ClusterRendered, RenderError>, Asked) {
+    let mut session = Session::on_cluster(lookup, &context.claims);
+    let mut skipped = BTreeSet::new();
+    let result = object_templates(templates, configuration_policy, &mut session, &mut skipped);
+    if session.is_pending() {
+        return (Err(not_yet_known(&session.asked)), session.asked);
+    }
+    let rendered = result.map(|mut object_templates| {
+        let mut sensitive = session.sensitive;
+        for template in object_templates.iter_mut().flatten() {
+            sensitive |= protect::reveal(template, &context.protected);
+        }
+        ClusterRendered { object_templates, skipped, sensitive }
+    });
+    (rendered, session.asked)
+}
+
+type ObjectTemplates = Result<Vec<Result<Json, RenderError>>, RenderError>;
+
+fn object_templates(
+    templates: &Templates,
+    policy: &Json,
+    session: &mut Session<'_>,
+    skipped: &mut BTreeSet<usize>,
+) -> ObjectTemplates {
+    let empty = Map::new();
+    let spec = policy.get("spec").and_then(Json::as_object).unwrap_or(&empty);
+    let disabled = policy
+        .get("metadata")
+        .and_then(|metadata| metadata.get("annotations")?.get(DISABLE_TEMPLATES)?.as_str())
+        .and_then(format::parse_bool)
+        .unwrap_or(false);
+    if let Some(raw) = spec.get("object-templates-raw").and_then(Json::as_str)
+        && !raw.is_empty()
+    {
+        return raw_templates(templates, raw, disabled, session);
+    }
+    let entries = match spec.get("object-templates") {
+        None | Some(Json::Null) => return Ok(Vec::new()),
+        Some(Json::Array(entries)) => entries,
+        Some(other) => {
+            let found = json_type(other);
+            return Err(RenderError::Result(format!("spec.object-templates must be a list, not {found}")));
+        }
+    };
+    let mut resolved = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        resolved.push(if disabled { Ok(entry.clone()) } else { resolve_entry(templates, entry, session) });
+        if std::mem::take(&mut session.skipped) {
+            skipped.insert(index);
+        }
+    }
+    Ok(resolved)
+}
+
+fn resolve_entry(
+    templates: &Templates,
+    entry: &Json,
+    session: &mut Session<'_>,
+) -> Result<Json, RenderError> {
+    let Some(definition) = entry.get("objectDefinition") else { return Ok(entry.clone()) };
+    check_encrypted(holds(definition, ENCRYPTED))?;
+    if !holds(definition, Language::ObjectTemplate.delimiters().left) {
+        return Ok(entry.clone());
+    }
+    let source = Source::Json(definition);
+    let resolved = resolve(templates, &source, Language::ObjectTemplate, &context_struct(), session)?;
+    let mut entry = entry.clone();
+    entry["objectDefinition"] = resolved;
+    Ok(entry)
+}
+
+fn raw_templates(
+    templates: &Templates,
+    raw: &str,
+    disabled: bool,
+    session: &mut Session<'_>,
+) -> ObjectTemplates {
+    if disabled || !raw.contains("{{") && !raw.contains(ENCRYPTED) {
+        let prefix = "Error parsing object-templates-raw YAML";
+        let value = yaml::read(raw, Dialect::Kubernetes).map_err(|error| {
+            RenderError::Result(format!("{prefix}: error converting YAML to JSON: yaml: {error}"))
+        })?;
+        return listed(value, &format!("{prefix}: error unmarshaling JSON: while decoding JSON: json"));
+    }
+    check_encrypted(raw.contains(ENCRYPTED))?;
+    let value = resolve(templates, &Source::Text(raw), Language::Raw, &context_struct(), session)?;
+    listed(value, "failed unmarshalling resolved object-templates-raw template: json")
+}
+
+fn check_encrypted(found: bool) -> Result<(), RenderError> {
+    if !found {
+        return Ok(());
+    }
+    let reason = "a value was encrypted by another hub, whose key is not here";
+    Err(RenderError::Template(format!("failed to decrypt a value starting with {ENCRYPTED}: {reason}")))
+}
+
+/// The entries of a list of object templates; nothing at all is an empty list.
+fn listed(value: Json, prefix: &str) -> ObjectTemplates {
+    let fault = |value: &Json, wanted: &str| {
+        let found = match value {
+            Json::Null => "null",
+            Json::Bool(_) => "bool",
+            Json::Number(_) => "number",
+            Json::String(_) => "string",
+            Json::Array(_) => "array",
+            Json::Object(_) => "object",
+        };
+        RenderError::Result(format!("{prefix}: cannot unmarshal {found} into Go value of type {wanted}"))
+    };
+    match value {
+        Json::Null => Ok(Vec::new()),
+        Json::Array(entries) => match entries.iter().find(|entry| !entry.is_object()) {
+            Some(entry) => Err(fault(entry, "v1.ObjectTemplate")),
+            None => Ok(entries.into_iter().map(Ok).collect()),
+        },
+        other => Err(fault(&other, LIST_TYPE)),
+    }
+}
+
+/// The cluster phase has no variables yet that do not depend on the selected objects.
+fn context_struct() -> Value {
+    Value::Struct(Rc::new(Struct {
+        type_name: "struct {}".to_owned(),
+        fields: Vec::new(),
+        shown: "{}".to_owned(),
+        unavailable: Some((PER_OBJECT, "is not supported yet")),
+    }))
+}

@@ -1,0 +1,3 @@
+//! Template engines: text and values in, text out. They know nothing of policies.
+
+pub(crate) mod go;
