@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let value = json!({"a": "yes", "b": "0644", "c": ["x: y", ""], "d": null, "e": {"f": "1e3", "g": "- h"}});
+        let value =
+            json!({"a": "yes", "b": "0644", "c": ["x: y", ""], "d": null, "e": {"f": "1e3", "g": "- h"}});
         assert_eq!(read(&write(&value).unwrap(), Dialect::Kubernetes).unwrap(), value);
     }
 }

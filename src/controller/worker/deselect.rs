@@ -7,6 +7,7 @@ use super::{Outcome, Worker, replica};
 use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::cluster;
 use crate::adapters::hub::EventKind;
+use crate::api::object::Manifest;
 use crate::api::ocm::policy::Policy;
 use crate::clock;
 use crate::pipeline::placement::Verdict;
@@ -26,17 +27,20 @@ impl Worker {
         }
         let reasons = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
-            if fleet.lacks_placement(key) {
-                tracing::warn!(cluster = self.name, policy = %key, "its Placement is gone: nothing is removed from the cluster");
-                return Ok(Outcome::Settled);
+            match fleet.doubt(key) {
+                Some(doubt) => Err(doubt),
+                None => Ok(fleet.why_not(key, &self.name, clock::now())),
             }
-            fleet.why_not(key, &self.name, clock::now())
         };
-        if let Some((placement, verdict)) = reasons.iter().find(|(_, verdict)| !is_deliberate(verdict)) {
-            tracing::warn!(
-                cluster = self.name, policy = %key, placement, %verdict,
-                "the cluster is not selected for a reason that nobody chose: nothing is removed from it"
-            );
+        let doubt = match &reasons {
+            Err(doubt) => Some(doubt.clone()),
+            Ok(reasons) => reasons
+                .iter()
+                .find(|(_, verdict)| !is_deliberate(verdict))
+                .map(|(placement, verdict)| format!("Placement {placement}: {verdict}")),
+        };
+        if let Some(doubt) = doubt {
+            self.announce_doubt(key, policy.as_deref(), &replica, &doubt).await;
             return Ok(Outcome::Settled);
         }
         let inventory = match replica::inventory(Some(&replica)) {
@@ -63,8 +67,11 @@ impl Worker {
         if let Some(reason) = pushed.disconnected {
             return Ok(Outcome::Disconnected(reason));
         }
+        if pushed.stale {
+            return Ok(Outcome::Stale);
+        }
         if pushed.pruned.iter().flatten().any(Result::is_err) {
-            return Ok(Outcome::Again);
+            return Ok(Outcome::Refused);
         }
         let kept: Vec<String> = plans
             .iter()
@@ -79,14 +86,37 @@ impl Worker {
             if let Some(policy) = &policy {
                 self.announce_on_root(policy, EventKind::Normal, "Kept", message).await;
             } else {
-                let event = self.event(&replica, EventKind::Normal, "Kept", message);
+                let event = Self::event(&replica, EventKind::Normal, "Kept", message);
                 self.record_event(&replica, &event).await;
             }
         }
         self.shared.hub.delete_replica(&replica).await?;
-        self.written.remove(key);
-        self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.forget_policy(key);
         Ok(Outcome::Settled)
+    }
+}
+
+impl Worker {
+    /// The policy is no longer placed, for a reason that nobody chose: nothing is removed, and that is told once.
+    async fn announce_doubt(
+        &self,
+        key: &PolicyKey,
+        policy: Option<&Policy>,
+        replica: &Manifest,
+        doubt: &str,
+    ) {
+        let message = format!(
+            "Policy {key} is no longer placed on cluster {}, and nothing is removed there: {doubt}",
+            self.name
+        );
+        tracing::warn!(cluster = self.name, policy = %key, message, "kept");
+        match policy {
+            Some(policy) => self.announce_on_root(policy, EventKind::Warning, "Kept", message).await,
+            None => {
+                let event = Self::event(replica, EventKind::Warning, "Kept", message);
+                self.record_event(replica, &event).await;
+            }
+        }
     }
 }
 
