@@ -36,8 +36,10 @@ pub struct Effects {
     pub policies: BTreeSet<PolicyKey>,
     /// Policy sets whose status must be written.
     pub policy_sets: BTreeSet<Name>,
+    /// Replicated policies that changed, by cluster: an evaluation, unless the worker wrote them itself.
+    pub replicas: BTreeMap<String, BTreeSet<PolicyKey>>,
     /// Objects that cannot be read.
-    pub malformed: Vec<ParseError>,
+    pub malformed: Vec<(ObjectKey, ParseError)>,
     /// When a toleration runs out.
     pub requeue_at: Option<Timestamp>,
 }
@@ -52,6 +54,9 @@ impl Effects {
     pub fn join(&mut self, other: Self) {
         for (cluster, policies) in other.evaluate {
             self.evaluate.entry(cluster).or_default().join(policies);
+        }
+        for (cluster, policies) in other.replicas {
+            self.replicas.entry(cluster).or_default().extend(policies);
         }
         self.placements.extend(other.placements);
         self.policies.extend(other.policies);
@@ -82,6 +87,8 @@ pub struct Fleet {
     policy_sets: BTreeMap<Name, Arc<PolicySet>>,
     selections: BTreeMap<Name, Selection>,
     bound: BTreeMap<PolicyKey, Vec<Bound>>,
+    /// Objects that cannot be read. Where an earlier version could, that one still counts.
+    malformed: BTreeMap<(HubKind, Name), String>,
 }
 
 /// One policy on one cluster, as the bindings have it.
@@ -134,7 +141,7 @@ impl Fleet {
                 replace(&mut self.placements, name.clone(), placement);
                 if unchanged { Effects::default() } else { self.decide_all(vec![name.clone()], now) }
             }),
-            HubKind::PlacementDecision => Ok(self.decision_changed(key, manifest, now)),
+            HubKind::PlacementDecision => self.decision_changed(key, manifest, now),
             HubKind::PlacementBinding => read(manifest).map(|binding: Option<Arc<PlacementBinding>>| {
                 replace(&mut self.placement_bindings, name.clone(), binding);
                 self.rebind(&name.0)
@@ -151,7 +158,42 @@ impl Fleet {
             }),
             HubKind::Policy => self.policy_changed(key, manifest),
         };
-        applied.unwrap_or_else(|error| Effects { malformed: vec![error], ..Effects::default() })
+        match applied {
+            Ok(mut effects) => {
+                if self.malformed.remove(&(kind, name)).is_some() {
+                    // What was held because of it is looked at again.
+                    for cluster in self.clusters.keys() {
+                        effects.evaluate.insert(cluster.clone(), Policies::All);
+                    }
+                }
+                effects
+            }
+            Err(error) => {
+                self.malformed.insert((kind, name), error.message.clone());
+                Effects { malformed: vec![(key.clone(), error)], ..Effects::default() }
+            }
+        }
+    }
+
+    /// Why it cannot be said whether a policy that is not placed was taken away by a person: something that decides
+    /// over it is missing or cannot be read.
+    pub fn doubt(&self, policy: &PolicyKey) -> Option<String> {
+        let unreadable = self.malformed.iter().find(|((kind, name), _)| match kind {
+            HubKind::Policy => name.0 == policy.namespace && name.1 == policy.name,
+            HubKind::PlacementBinding | HubKind::PolicySet | HubKind::Placement => name.0 == policy.namespace,
+            HubKind::PlacementDecision
+            | HubKind::ManagedCluster
+            | HubKind::ManagedClusterSet
+            | HubKind::ManagedClusterSetBinding => false,
+        });
+        if let Some(((kind, name), message)) = unreadable {
+            return Some(format!("{} {}/{} cannot be read: {message}", kind.gvk().kind, name.0, name.1));
+        }
+        let bound = self.bound.get(policy).into_iter().flatten();
+        let mut placements = bound.map(|bound| (policy.namespace.clone(), bound.placement.clone()));
+        placements
+            .find(|placement| !self.placements.contains_key(placement))
+            .map(|placement| format!("Placement {}/{} does not exist", placement.0, placement.1))
     }
 
     fn cluster_changed(
@@ -300,8 +342,27 @@ impl Fleet {
         self.policy_sets.keys().filter(|(of, _)| of == namespace).cloned().collect()
     }
 
-    fn decision_changed(&mut self, key: &ObjectKey, manifest: Option<&Manifest>, now: Timestamp) -> Effects {
+    fn decision_changed(
+        &mut self,
+        key: &ObjectKey,
+        manifest: Option<&Manifest>,
+        now: Timestamp,
+    ) -> Result<Effects, ParseError> {
         let namespace = key.namespace.clone().unwrap_or_default();
+        // Another controller's decision that cannot be read counts as before; the first time, as one for nobody.
+        let decision: Option<Arc<PlacementDecision>> = match read(manifest) {
+            Ok(decision) => decision,
+            Err(error) => {
+                if let Some(manifest) = manifest
+                    && let Some(placement) = manifest.label(names::PLACEMENT_LABEL)
+                    && !is_own(manifest)
+                {
+                    let placement = (namespace, placement.to_owned());
+                    self.foreign_decisions.entry(placement).or_default().entry(key.name.clone()).or_default();
+                }
+                return Err(error);
+            }
+        };
         let forget = |decisions: &mut BTreeMap<Name, BTreeMap<String, BTreeSet<String>>>| {
             let mut touched = Vec::new();
             decisions.retain(|(of, placement), objects| {
@@ -316,15 +377,12 @@ impl Fleet {
         let own = forget(&mut self.own_decisions);
         let mut effects = Effects::default();
         effects.placements.extend(own);
-        if let Some(manifest) = manifest {
-            let Some(placement) = manifest.label(names::PLACEMENT_LABEL) else { return effects };
+        if let (Some(manifest), Some(decision)) = (manifest, decision)
+            && let Some(placement) = manifest.label(names::PLACEMENT_LABEL)
+        {
             let placement = (namespace.clone(), placement.to_owned());
-            let decision: PlacementDecision = match ocm::parse(manifest) {
-                Ok(decision) => decision,
-                Err(error) => return Effects { malformed: vec![error], ..effects },
-            };
             let clusters =
-                decision.status.decisions.into_iter().map(|decision| decision.cluster_name).collect();
+                decision.status.decisions.iter().map(|decision| decision.cluster_name.clone()).collect();
             let decisions =
                 if is_own(manifest) { &mut self.own_decisions } else { &mut self.foreign_decisions };
             decisions.entry(placement.clone()).or_default().insert(key.name.clone(), clusters);
@@ -335,7 +393,7 @@ impl Fleet {
             }
         }
         effects.join(self.decide_all(touched, now));
-        effects
+        Ok(effects)
     }
 
     /// Works out the bindings of every policy of a namespace.
@@ -377,13 +435,15 @@ impl Fleet {
     ) -> Result<Effects, ParseError> {
         let namespace = key.namespace.clone().unwrap_or_default();
         let mut effects = Effects::default();
-        let replicated = manifest.map_or_else(
-            || self.clusters.contains_key(&namespace) && key.name.contains('.'),
-            |manifest| manifest.label(names::ROOT_POLICY_LABEL).is_some(),
-        );
-        if replicated {
+        let labelled = manifest.is_some_and(|manifest| manifest.label(names::ROOT_POLICY_LABEL).is_some());
+        // One that is gone, or that somebody took the label from, is known by its name.
+        let named = || {
+            self.clusters.contains_key(&namespace)
+                && PolicyKey::from_replicated(&key.name).is_some_and(|root| self.policies.contains_key(&root))
+        };
+        if labelled || named() {
             if let Some(root) = PolicyKey::from_replicated(&key.name) {
-                effects.evaluate_one(&namespace, root.clone());
+                effects.replicas.entry(namespace).or_default().insert(root.clone());
                 if let Some(policy) = self.policies.get(&root) {
                     let sets = self.sets_of_namespace(&policy.metadata.namespace);
                     effects.policy_sets.extend(sets);
@@ -496,15 +556,6 @@ impl Fleet {
                 Some((bound.placement.clone(), placement::judge(placement, managed, &scope, false, now)))
             })
             .collect()
-    }
-
-    /// Whether a policy is bound to Placements of which at least one does not exist.
-    pub fn lacks_placement(&self, policy: &PolicyKey) -> bool {
-        self.bound
-            .get(policy)
-            .into_iter()
-            .flatten()
-            .any(|bound| !self.placements.contains_key(&(policy.namespace.clone(), bound.placement.clone())))
     }
 
     /// A managed cluster.

@@ -20,6 +20,7 @@ use crate::adapters::api_server::{Change, Listener, WatchState};
 use crate::adapters::hub::{Hub, HubError, HubKind, credentials};
 use crate::api::object::ObjectKey;
 use crate::clock;
+use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::render::Renderer;
 use crate::pipeline::render::lookup::{Answer, Lookup};
 
@@ -43,6 +44,8 @@ pub enum RunError {
 struct HubMail {
     objects: BTreeSet<ObjectKey>,
     secrets: BTreeSet<ObjectKey>,
+    /// A watch follows the hub (again): what could not be read before is tried again.
+    synced: bool,
 }
 
 /// Runs until `stop` is cancelled. `ready` turns true once the hub's objects are known and every cluster has its work.
@@ -65,7 +68,8 @@ pub async fn run(
     });
     let reports: Arc<Inbox<Reports>> = Arc::default();
     let reporter = spawn(reporter::run(shared.clone(), reports.clone()));
-    let mut crew = Crew { shared, reports, workers: BTreeMap::new(), requeue_at: None };
+    let mut crew =
+        Crew { shared, reports, workers: BTreeMap::new(), requeue_at: None, unread: BTreeSet::new() };
     crew.take_in_everything();
     ready.store(true, Ordering::Release);
     tracing::info!(server, clusters = crew.workers.len(), "watching the hub");
@@ -118,7 +122,8 @@ fn listener(mail: Arc<Inbox<HubMail>>) -> Listener {
         Change::State(WatchState::KindGone) => {
             tracing::error!(kind = key.gvk.kind, "the hub no longer serves this kind");
         }
-        Change::State(WatchState::Synced | WatchState::Loading) => {}
+        Change::State(WatchState::Synced) => mail.post(|mail| mail.synced = true),
+        Change::State(WatchState::Loading) => {}
     })
 }
 
@@ -134,6 +139,8 @@ struct Crew {
     reports: Arc<Inbox<Reports>>,
     workers: BTreeMap<String, Station>,
     requeue_at: Option<jiff::Timestamp>,
+    /// Objects that changed and could not be read then.
+    unread: BTreeSet<ObjectKey>,
 }
 
 impl Crew {
@@ -154,14 +161,20 @@ impl Crew {
         self.act(effects);
     }
 
-    fn take_in(&mut self, mail: HubMail) {
+    fn take_in(&mut self, mut mail: HubMail) {
+        if mail.synced {
+            mail.objects.append(&mut self.unread);
+        }
         let snapshot = self.shared.hub.connection().snapshot();
         let mut effects = Effects::default();
         for key in &mail.objects {
             let found = match snapshot.get(&key.gvk, key.namespace.as_deref(), &key.name) {
                 Answer::Found(object) => Some(object),
                 Answer::NotFound | Answer::KindNotInstalled => None,
-                Answer::NotYetKnown | Answer::Denied(_) => continue,
+                Answer::NotYetKnown | Answer::Denied(_) => {
+                    self.unread.insert(key.clone());
+                    continue;
+                }
             };
             if let Some(kind) = HubKind::of(&key.gvk) {
                 let mut fleet = self.shared.fleet.write().unwrap_or_else(PoisonError::into_inner);
@@ -196,7 +209,7 @@ impl Crew {
     }
 
     fn act(&mut self, effects: Effects) {
-        for error in &effects.malformed {
+        for (_, error) in &effects.malformed {
             tracing::error!(
                 kind = error.kind,
                 name = error.name,
@@ -205,10 +218,18 @@ impl Crew {
             );
         }
         self.requeue_at = [self.requeue_at, effects.requeue_at].into_iter().flatten().min();
+        let mut work: BTreeMap<String, (Policies, BTreeSet<PolicyKey>)> = BTreeMap::new();
         for (cluster, policies) in effects.evaluate {
-            self.dispatch(&cluster, policies);
+            work.entry(cluster).or_default().0 = policies;
+        }
+        for (cluster, replicas) in effects.replicas {
+            work.entry(cluster).or_default().1 = replicas;
+        }
+        for (cluster, (policies, replicas)) in work {
+            self.dispatch(&cluster, policies, replicas);
         }
         self.reports.post(|reports| {
+            reports.malformed.extend(effects.malformed.into_iter().map(|(key, error)| (key, error.message)));
             reports.placements.extend(effects.placements);
             reports.policies.extend(effects.policies);
             reports.policy_sets.extend(effects.policy_sets);
@@ -216,9 +237,11 @@ impl Crew {
     }
 
     /// Gives work to a cluster's worker; hires one for a cluster that has none and needs one.
-    fn dispatch(&mut self, cluster: &str, policies: Policies) {
+    fn dispatch(&mut self, cluster: &str, policies: Policies, replicas: BTreeSet<PolicyKey>) {
         if !self.workers.contains_key(cluster) {
-            if !self.needs_worker(cluster, &policies) {
+            let mut concerned = policies.clone();
+            concerned.join(Portion::Some(replicas.clone()));
+            if !self.needs_worker(cluster, &concerned) {
                 return;
             }
             let desk: Arc<Desk> = Arc::default();
@@ -229,11 +252,24 @@ impl Crew {
             self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner).cluster(cluster).is_some();
         if !known {
             self.workers.remove(cluster);
+            self.forget_reader(cluster);
             return;
         }
         if let Some(station) = self.workers.get(cluster) {
-            station.desk.inbox.post(|mail| mail.policies.join(policies));
+            station.desk.inbox.post(|mail| {
+                mail.policies.join(policies);
+                mail.replicas.extend(replicas);
+            });
         }
+    }
+
+    /// A cluster that is gone looks nothing up any more.
+    fn forget_reader(&self, cluster: &str) {
+        let mut readers = self.shared.hub_readers.lock().unwrap_or_else(PoisonError::into_inner);
+        readers.retain(|_, who| {
+            who.retain(|(of, _)| of != cluster);
+            !who.is_empty()
+        });
     }
 
     /// A cluster without policies needs no worker and no connection.
@@ -270,10 +306,7 @@ impl Crew {
         let guesses = [key.namespace.clone(), key.name.strip_suffix("-kubeconfig").map(ToOwned::to_owned)];
         for cluster in named.into_iter().chain(guesses.into_iter().flatten()) {
             if let Some(station) = self.workers.get(&cluster) {
-                station.desk.inbox.post(|mail| {
-                    mail.credentials = true;
-                    mail.policies = Portion::All;
-                });
+                station.desk.inbox.post(|mail| mail.credentials = true);
             }
         }
     }

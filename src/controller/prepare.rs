@@ -145,15 +145,13 @@ pub fn compliance<'a>(replicas: impl IntoIterator<Item = (PolicyKey, &'a Manifes
 /// Why nothing is removed from a cluster although the policy is no longer placed there; `None` when a person took the
 /// cluster out, and what the policy created may go (decision 7).
 pub fn reason_to_keep(fleet: &Fleet, policy: &PolicyKey, cluster: &str, now: Timestamp) -> Option<String> {
-    if fleet.lacks_placement(policy) {
-        return Some("its Placement is gone".to_owned());
+    if let Some(doubt) = fleet.doubt(policy) {
+        return Some(doubt);
     }
     fleet.why_not(policy, cluster, now).into_iter().find_map(|(placement, verdict)| match verdict {
         Verdict::In(_) => None,
         Verdict::Out(reason) if reason.is_deliberate() => None,
-        Verdict::Out(reason) => Some(format!(
-            "Placement {placement} does not select the cluster for a reason that nobody chose: {reason}"
-        )),
+        Verdict::Out(reason) => Some(format!("Placement {placement}: {reason}")),
     })
 }
 

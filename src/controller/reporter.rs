@@ -13,8 +13,8 @@ use super::inbox::Inbox;
 use super::metrics::PolicyLabels;
 use super::worker::Shared;
 use crate::adapters::api_server::ApiError;
-use crate::adapters::hub::{HubKind, is_own, write_decisions};
-use crate::api::object::{GroupVersionKind, Manifest};
+use crate::adapters::hub::{EventKind, HubEvent, HubKind, is_own, lasting_name, write_decisions};
+use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::api::ocm::names;
 use crate::api::ocm::policy::{ClusterStatus, ComplianceState, PlacementStatusEntry, PolicyStatus};
 use crate::clock;
@@ -28,12 +28,26 @@ const GATHER: Duration = Duration::from_millis(50);
 /// How long a failed write waits.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Reason of the Event about an object that cannot be read.
+const MALFORMED: &str = "Malformed";
+
 /// What must be written.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     pub(super) placements: BTreeSet<Name>,
     pub(super) policies: BTreeSet<PolicyKey>,
     pub(super) policy_sets: BTreeSet<Name>,
+    /// Objects that cannot be read, with what is wrong.
+    pub(super) malformed: BTreeMap<ObjectKey, String>,
+}
+
+impl Reports {
+    fn is_empty(&self) -> bool {
+        self.placements.is_empty()
+            && self.policies.is_empty()
+            && self.policy_sets.is_empty()
+            && self.malformed.is_empty()
+    }
 }
 
 /// Writes reports until the task is dropped.
@@ -43,6 +57,12 @@ pub(super) async fn run(shared: Arc<Shared>, inbox: Arc<Inbox<Reports>>) {
         tokio::time::sleep(GATHER).await;
         let mut failed = Reports::default();
         let reports = inbox.take();
+        for (object, message) in reports.malformed {
+            if let Err(error) = report_malformed(&shared, &object, &message).await {
+                tracing::warn!(%object, %error, "failed to tell that an object is malformed");
+                failed.malformed.insert(object, message);
+            }
+        }
         for placement in reports.placements {
             if let Err(error) = report_placement(&shared, &placement).await {
                 tracing::warn!(placement = %format!("{}/{}", placement.0, placement.1), %error, "failed to write decisions");
@@ -61,12 +81,13 @@ pub(super) async fn run(shared: Arc<Shared>, inbox: Arc<Inbox<Reports>>) {
                 failed.policy_sets.insert(set);
             }
         }
-        if !failed.placements.is_empty() || !failed.policies.is_empty() || !failed.policy_sets.is_empty() {
+        if !failed.is_empty() {
             tokio::time::sleep(RETRY).await;
             inbox.post(|waiting| {
                 waiting.placements.extend(failed.placements);
                 waiting.policies.extend(failed.policies);
                 waiting.policy_sets.extend(failed.policy_sets);
+                waiting.malformed.extend(failed.malformed);
             });
         }
     }
@@ -77,6 +98,25 @@ fn cached(shared: &Shared, kind: HubKind, namespace: &str, name: &str) -> Option
         Answer::Found(manifest) => Some(manifest),
         Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => None,
     }
+}
+
+/// An object that cannot be read is told of on itself, once for each fault.
+async fn report_malformed(shared: &Shared, key: &ObjectKey, fault: &str) -> Result<(), ApiError> {
+    let snapshot = shared.hub.connection().snapshot();
+    let Answer::Found(object) = snapshot.get(&key.gvk, key.namespace.as_deref(), &key.name) else {
+        return Ok(());
+    };
+    let message = format!(
+        "{key} cannot be read and is left out until it is corrected: {fault}; what it decided before stays as it is"
+    );
+    let event = HubEvent {
+        name: lasting_name(&object, MALFORMED, &message),
+        kind: EventKind::Warning,
+        reason: MALFORMED.to_owned(),
+        message,
+        at: clock::now(),
+    };
+    shared.hub.record(&object, &event).await
 }
 
 async fn report_placement(shared: &Shared, name: &Name) -> Result<(), ApiError> {

@@ -63,6 +63,7 @@ fn resource(kind: &str) -> (ApiResource, bool) {
         "PlacementBinding" => ("policy.open-cluster-management.io/v1", "placementbindings", true),
         "Policy" => ("policy.open-cluster-management.io/v1", "policies", true),
         "PolicySet" => ("policy.open-cluster-management.io/v1beta1", "policysets", true),
+        "OperatorGroup" => ("operators.coreos.com/v1", "operatorgroups", true),
         "Schedule" => ("velero.io/v1", "schedules", true),
         "Backup" => ("velero.io/v1", "backups", true),
         "Restore" => ("velero.io/v1", "restores", true),
@@ -208,6 +209,8 @@ pub struct World {
     pub stage: Stage,
     pub hub: User,
     pub clusters: BTreeMap<String, User>,
+    /// What the Flotilla process that runs now counts.
+    pub metrics: Arc<Metrics>,
     process: Option<Process>,
     directory: tempfile::TempDir,
 }
@@ -227,13 +230,18 @@ impl World {
 
     /// Starts the stage and joins the clusters.
     pub async fn start_without_hub() -> Self {
+        Self::start_clusters(&["c1", "c2", "c3"]).await
+    }
+
+    /// Starts a stage with these clusters and joins them.
+    pub async fn start_clusters(names: &[&str]) -> Self {
         if std::env::var("RUST_LOG").is_ok() {
             let _ = tracing_subscriber::fmt()
                 .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
                 .with_test_writer()
                 .try_init();
         }
-        let names: Vec<String> = ["c1", "c2", "c3"].map(ToOwned::to_owned).to_vec();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let stage = Stage::start(StageOptions {
             clusters: names.clone(),
             clock: ClockMode::Manual { start: "2026-01-05T10:30:20Z".parse().unwrap() },
@@ -249,7 +257,8 @@ impl World {
         }
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("hub.kubeconfig"), stage.hub().kubeconfig()).unwrap();
-        let world = Self { stage, hub, clusters, process: None, directory };
+        let metrics = Arc::default();
+        let world = Self { stage, hub, clusters, metrics, process: None, directory };
         for name in &names {
             world.join(name).await;
         }
@@ -288,9 +297,10 @@ impl World {
     pub fn start_hub(&mut self) {
         let options = HubOptions { kubeconfig: Some(self.directory.path().join("hub.kubeconfig")) };
         let stop = CancellationToken::new();
+        self.metrics = Arc::default();
         let task = tokio::spawn(flotilla::controller::run(
             options,
-            Arc::new(Metrics::default()),
+            self.metrics.clone(),
             Arc::new(AtomicBool::new(false)),
             stop.clone(),
         ));
@@ -397,6 +407,63 @@ impl World {
                     .then_some(())
             })
             .await;
+    }
+
+    /// Labels a cluster to be backed up and waits until its schedule is there and its policies are compliant.
+    pub async fn protect(&self, cluster: &str) {
+        self.hub.label("ManagedCluster", cluster, &[("acm-pv-dr", Some("backup"))]).await;
+        self.clusters[cluster]
+            .wait("a schedule that is enabled", "Schedule", Some(VELERO), |schedules| {
+                schedules.values().any(|schedule| schedule["status"]["phase"] == "Enabled").then_some(())
+            })
+            .await;
+        for policy in ["oadp-hdr-app-install", "oadp-hdr-app-backup"] {
+            self.policy_is(policy, cluster, "Compliant").await;
+        }
+    }
+
+    /// Changes keys of the ConfigMap; `None` removes one.
+    pub async fn configure(&self, keys: &[(&str, Option<&str>)]) {
+        let data: BTreeMap<&str, Option<&str>> = keys.iter().copied().collect();
+        self.hub.merge("ConfigMap", POLICIES, "hdr-app-configmap", &json!({"data": data})).await;
+    }
+
+    /// Waits for an Event about an object of the hub.
+    pub async fn event(&self, namespace: &str, about: &str, reason: &str, part: &str) -> Value {
+        self.hub
+            .wait(
+                &format!("an Event {reason} about {about} with {part:?}"),
+                "Event",
+                Some(namespace),
+                |events| {
+                    let told = |event: &&Value| {
+                        event["involvedObject"]["name"] == about
+                            && event["reason"] == reason
+                            && event["message"].as_str().is_some_and(|message| message.contains(part))
+                    };
+                    events.values().find(told).cloned()
+                },
+            )
+            .await
+    }
+
+    /// Resource versions of everything that must not change on a cluster while nobody wants a change.
+    pub async fn versions(&self, cluster: &str) -> BTreeMap<String, String> {
+        let mut versions = BTreeMap::new();
+        for (kind, namespace) in [
+            ("Namespace", None),
+            ("Secret", Some(VELERO)),
+            ("Subscription", Some(VELERO)),
+            ("DataProtectionApplication", Some(VELERO)),
+            ("Schedule", Some(VELERO)),
+            ("Restore", Some(VELERO)),
+        ] {
+            for (name, object) in self.clusters[cluster].list(kind, namespace).await {
+                let version = object["metadata"]["resourceVersion"].as_str().unwrap();
+                versions.insert(format!("{kind} {name}"), version.to_owned());
+            }
+        }
+        versions
     }
 
     /// Waits until a template of a replicated policy says something; answers the message.

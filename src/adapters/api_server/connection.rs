@@ -13,7 +13,7 @@ use super::kinds::{Kinds, ServedKind};
 use super::kubeconfig::{self, KubeconfigError};
 use super::watch::{Depth, Listener, ObjectWatch, WatchKey, WatchState};
 use super::{ApiError, Snapshot};
-use crate::api::object::{GroupVersionKind, Manifest};
+use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::pipeline::render::lookup::{Answer, Reference};
 
 /// How long a connection may take to be made.
@@ -69,21 +69,21 @@ impl Connection {
     ) -> Result<T, ApiError> {
         match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
             Ok(answer) => answer.map_err(|error| ApiError::from_kube(&self.server, &error)),
-            Err(_) => Err(self.timed_out()),
+            Err(_) => Err(self.timed_out(REQUEST_TIMEOUT)),
         }
     }
 
-    fn timed_out(&self) -> ApiError {
+    fn timed_out(&self, limit: Duration) -> ApiError {
         ApiError::Unreachable {
             server: self.server.clone(),
-            reason: format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()),
+            reason: format!("no answer within {} s", limit.as_secs()),
         }
     }
 
     pub(super) async fn served(&self, gvk: &GroupVersionKind) -> Result<Option<ServedKind>, ApiError> {
         let learnt = tokio::time::timeout(REQUEST_TIMEOUT, self.kinds.learn(&self.client, &self.server, gvk))
             .await
-            .map_err(|_| self.timed_out())??;
+            .map_err(|_| self.timed_out(REQUEST_TIMEOUT))??;
         Ok(match learnt {
             Answer::Found(kind) => Some(kind),
             Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => None,
@@ -92,7 +92,10 @@ impl Connection {
 
     /// Asks the server for its version: whether it can be reached and accepts the credentials.
     pub async fn probe(&self) -> Result<(), ApiError> {
-        self.within_limit(self.client.list_core_api_versions()).await.map(|_| ())
+        match tokio::time::timeout(CONNECT_TIMEOUT, self.client.list_core_api_versions()).await {
+            Ok(answer) => answer.map(|_| ()).map_err(|error| ApiError::from_kube(&self.server, &error)),
+            Err(_) => Err(self.timed_out(CONNECT_TIMEOUT)),
+        }
     }
 
     /// Watches a kind, if the server serves it and it is not watched yet. `Ok(None)`: not served.
@@ -137,8 +140,6 @@ impl Connection {
             match self.watch(key).await {
                 Ok(Some(watch)) => started.push(watch),
                 Ok(None) => {}
-                Err(error) if error.concerns_connection() => return Ensured::Disconnected(error.to_string()),
-                // Discovery of one group fails while the server as a whole answers: the kind counts as unknown.
                 Err(error) => return Ensured::Disconnected(error.to_string()),
             }
         }
@@ -148,7 +149,7 @@ impl Connection {
                     return Ensured::Disconnected(message);
                 }
                 Ok(_) => {}
-                Err(_) => return Ensured::Disconnected(self.timed_out().to_string()),
+                Err(_) => return Ensured::Disconnected(self.timed_out(REQUEST_TIMEOUT).to_string()),
             }
         }
         Ensured::Ready
@@ -163,6 +164,29 @@ impl Connection {
             .map(|(key, watch)| (key.clone(), (watch.state(), watch.objects())))
             .collect();
         Snapshot { kinds: self.kinds.clone(), watches }
+    }
+
+    /// Puts an object as it was written into the caches that cover it.
+    pub(super) fn absorb(&self, written: &Manifest) {
+        for watch in self.covering(&written.gvk(), written.namespace()) {
+            watch.absorb(written);
+        }
+    }
+
+    /// Takes an object that the server does not have out of the caches.
+    pub(super) fn absorb_absence(&self, key: &ObjectKey) {
+        for watch in self.covering(&key.gvk, key.namespace.as_deref()) {
+            watch.absorb_absence(key);
+        }
+    }
+
+    fn covering(&self, gvk: &GroupVersionKind, namespace: Option<&str>) -> Vec<Arc<ObjectWatch>> {
+        self.watches()
+            .iter()
+            .filter(|(key, _)| key.gvk == *gvk && key.selector.is_none() && key.depth == Depth::Whole)
+            .filter(|(key, _)| key.namespace.is_none() || key.namespace.as_deref() == namespace)
+            .map(|(_, watch)| watch.clone())
+            .collect()
     }
 
     /// Objects of the watches that select by label.
@@ -184,14 +208,16 @@ impl Connection {
         })
     }
 
-    /// A CustomResourceDefinition of this group changed: ask the server again for its kinds.
+    /// A CustomResourceDefinition of this group changed: ask the server again for its kinds, and watch anew those that
+    /// had gone.
     pub fn forget_group(&self, group: &str) {
         self.kinds.forget_group(group);
+        self.retain_watches(|key, state| key.gvk.group != group || *state != WatchState::KindGone);
     }
 
     /// Drops watches that `keep` does not want.
-    pub fn retain_watches(&self, keep: impl Fn(&WatchKey) -> bool) {
-        self.watches().retain(|key, _| keep(key));
+    pub fn retain_watches(&self, keep: impl Fn(&WatchKey, &WatchState) -> bool) {
+        self.watches().retain(|key, watch| keep(key, &watch.state()));
     }
 
     fn watches(&self) -> std::sync::MutexGuard<'_, BTreeMap<WatchKey, Arc<ObjectWatch>>> {

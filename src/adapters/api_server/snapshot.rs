@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::kinds::Kinds;
 use super::watch::{Depth, Objects, WatchKey, WatchState};
 use crate::api::object::{GroupVersionKind, Manifest};
-use crate::pipeline::render::lookup::{Answer, KindFacts, Lookup};
+use crate::pipeline::render::lookup::{Answer, KindFacts, Lookup, Reference};
 
 /// A value: later changes on the server do not show in it.
 pub struct Snapshot {
@@ -15,6 +15,18 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether another snapshot of the same server knows the same objects of what was asked for.
+    pub fn agrees<'a>(&self, other: &Self, references: impl IntoIterator<Item = &'a Reference>) -> bool {
+        references.into_iter().all(|reference| {
+            let namespace = reference.namespace.as_deref();
+            match (self.covering(&reference.gvk, namespace), other.covering(&reference.gvk, namespace)) {
+                (Some((_, here)), Some((_, there))) => Arc::ptr_eq(here, there),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            }
+        })
+    }
+
     fn covering(
         &self,
         gvk: &GroupVersionKind,
@@ -67,13 +79,15 @@ impl Lookup for Snapshot {
 
     fn list(&self, gvk: &GroupVersionKind, namespace: Option<&str>) -> Answer<Vec<Arc<Manifest>>> {
         self.objects(gvk, namespace, |objects, namespace| {
-            Answer::Found(
-                objects
-                    .iter()
-                    .filter(|((of, _), _)| namespace.is_none() || of.as_deref() == namespace)
+            Answer::Found(match namespace {
+                None => objects.values().cloned().collect(),
+                // Sorted by namespace: those of one stand side by side.
+                Some(namespace) => objects
+                    .range((Some(namespace.to_owned()), String::new())..)
+                    .take_while(|((of, _), _)| of.as_deref() == Some(namespace))
                     .map(|(_, manifest)| manifest.clone())
                     .collect(),
-            )
+            })
         })
     }
 

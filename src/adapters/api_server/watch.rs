@@ -96,7 +96,7 @@ pub(super) type Objects = BTreeMap<Identity, Arc<Manifest>>;
 
 /// A running watch with its cache. Dropping it stops it.
 pub struct ObjectWatch {
-    objects: Arc<RwLock<Arc<Objects>>>,
+    shelf: Arc<Shelf>,
     state: watch::Receiver<WatchState>,
     _task: AbortOnDropHandle<()>,
 }
@@ -115,23 +115,32 @@ impl ObjectWatch {
             Some(namespace) => Api::namespaced_with(client, namespace, resource),
             None => Api::all_with(client, resource),
         };
-        let objects = Arc::new(RwLock::new(Arc::new(Objects::new())));
+        let shelf = Arc::new(Shelf { key, objects: RwLock::default(), listener });
         let (sender, state) = watch::channel(WatchState::Loading);
-        let cache = Cache {
-            key,
-            resource: resource.clone(),
-            server,
-            objects: objects.clone(),
-            state: sender,
-            listener,
-        };
+        let cache = Cache { shelf: shelf.clone(), resource: resource.clone(), server, state: sender };
         let task = AbortOnDropHandle::new(tokio::spawn(cache.follow(api)));
-        Self { objects, state, _task: task }
+        Self { shelf, state, _task: task }
+    }
+
+    /// Takes in an object as a write of our own left it, so that nobody decides on what was before. Its event, which
+    /// follows, changes nothing then.
+    pub(super) fn absorb(&self, manifest: &Manifest) {
+        if self.state() == WatchState::Loading {
+            return;
+        }
+        let identity =
+            (manifest.namespace().map(ToOwned::to_owned), manifest.name().unwrap_or_default().to_owned());
+        self.shelf.set(identity, manifest.resource_version(), Some(Arc::new(manifest.clone())));
+    }
+
+    /// Forgets an object that the server does not have any more.
+    pub(super) fn absorb_absence(&self, key: &ObjectKey) {
+        self.shelf.set((key.namespace.clone(), key.name.clone()), None, None);
     }
 
     /// The objects as they are now. Later changes do not show in the value.
     pub(super) fn objects(&self) -> Arc<Objects> {
-        self.objects.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shelf.objects.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How far it is.
@@ -149,25 +158,97 @@ impl ObjectWatch {
     }
 }
 
-struct Cache {
+/// Objects, and who is told when they change.
+struct Shelf {
     key: WatchKey,
+    objects: RwLock<Arc<Objects>>,
+    listener: Listener,
+}
+
+impl Shelf {
+    /// Puts an object in its place, or takes it away. Word that is older than what is known is ignored: our own write
+    /// may be ahead of the watch.
+    fn set(&self, identity: Identity, version: Option<&str>, manifest: Option<Arc<Manifest>>) {
+        let changed = {
+            let mut guard = self.objects.write().unwrap_or_else(PoisonError::into_inner);
+            let known = guard.get(&identity).and_then(|known| known.resource_version());
+            let changed = match (guard.contains_key(&identity), &manifest) {
+                (false, None) => false,
+                (true, Some(_)) => known != version && !is_newer(known, version),
+                (true, None) => !is_newer(known, version),
+                (false, Some(_)) => true,
+            };
+            if changed {
+                let objects = Arc::make_mut(&mut guard);
+                match manifest {
+                    Some(manifest) => objects.insert(identity.clone(), manifest),
+                    None => objects.remove(&identity),
+                };
+            }
+            changed
+        };
+        if changed {
+            self.tell(identity);
+        }
+    }
+
+    /// Takes a whole list, except where a write of our own is ahead of it.
+    fn replace(&self, mut incoming: Objects) {
+        let (old, new) = {
+            let mut guard = self.objects.write().unwrap_or_else(PoisonError::into_inner);
+            for (identity, manifest) in &mut incoming {
+                if let Some(known) = guard.get(identity)
+                    && is_newer(known.resource_version(), manifest.resource_version())
+                {
+                    *manifest = known.clone();
+                }
+            }
+            let new = Arc::new(incoming);
+            (std::mem::replace(&mut *guard, new.clone()), new)
+        };
+        for identity in old.keys().filter(|identity| !new.contains_key(*identity)) {
+            self.tell(identity.clone());
+        }
+        for (identity, manifest) in new.iter() {
+            let same = old
+                .get(identity)
+                .is_some_and(|known| known.resource_version() == manifest.resource_version());
+            if !same {
+                self.tell(identity.clone());
+            }
+        }
+    }
+
+    fn tell(&self, (namespace, name): Identity) {
+        (self.listener)(&self.key, Change::Object(ObjectKey { gvk: self.key.gvk.clone(), namespace, name }));
+    }
+}
+
+/// Whether the known version is newer than the other. Versions are numbers that rise (part of the API since Kubernetes
+/// 1.35); ones that are not say nothing.
+fn is_newer(known: Option<&str>, other: Option<&str>) -> bool {
+    let number = |version: Option<&str>| version.and_then(|version| version.parse::<u64>().ok());
+    matches!((number(known), number(other)), (Some(known), Some(other)) if known > other)
+}
+
+/// The running side of a watch.
+struct Cache {
+    shelf: Arc<Shelf>,
     resource: ApiResource,
     server: String,
-    objects: Arc<RwLock<Arc<Objects>>>,
     state: watch::Sender<WatchState>,
-    listener: Listener,
 }
 
 impl Cache {
     async fn follow(self, api: Api<DynamicObject>) {
         let mut config = watcher::Config::default();
-        if let Some(selector) = &self.key.selector {
+        if let Some(selector) = &self.shelf.key.selector {
             config = config.labels(selector);
         }
-        let events = match self.key.depth {
+        let events = match self.shelf.key.depth {
             Depth::Whole => watcher(api, config).default_backoff().boxed(),
             Depth::Metadata => {
-                let api: Api<PartialObjectMeta<DynamicObject>> = match &self.key.namespace {
+                let api: Api<PartialObjectMeta<DynamicObject>> = match &self.shelf.key.namespace {
                     Some(namespace) => Api::namespaced_with(api.into_client(), namespace, &self.resource),
                     None => Api::all_with(api.into_client(), &self.resource),
                 };
@@ -188,19 +269,20 @@ impl Cache {
                     }
                 }
                 Ok(watcher::Event::InitDone) => {
-                    self.replace(std::mem::take(&mut incoming));
+                    self.shelf.replace(std::mem::take(&mut incoming));
                     self.enter(WatchState::Synced);
                 }
                 Ok(watcher::Event::Apply(object)) => {
                     if let Some((identity, manifest)) = self.read(object) {
-                        self.set(identity, Some(manifest));
+                        let version = manifest.resource_version().map(ToOwned::to_owned);
+                        self.shelf.set(identity, version.as_deref(), Some(manifest));
                     }
                     self.enter(WatchState::Synced);
                 }
                 Ok(watcher::Event::Delete(object)) => {
                     let identity =
                         (object.metadata.namespace.clone(), object.metadata.name.unwrap_or_default());
-                    self.set(identity, None);
+                    self.shelf.set(identity, object.metadata.resource_version.as_deref(), None);
                 }
                 Err(error) => self.failed(&error),
             }
@@ -212,62 +294,18 @@ impl Cache {
         let identity = (object.metadata.namespace.clone(), object.metadata.name.clone().unwrap_or_default());
         let read = serde_json::to_value(&object).map_err(|error| error.to_string()).and_then(|mut value| {
             if let Some(fields) = value.as_object_mut() {
-                fields.insert("apiVersion".to_owned(), self.key.gvk.api_version().into());
-                fields.insert("kind".to_owned(), self.key.gvk.kind.clone().into());
+                fields.insert("apiVersion".to_owned(), self.shelf.key.gvk.api_version().into());
+                fields.insert("kind".to_owned(), self.shelf.key.gvk.kind.clone().into());
             }
             Manifest::parse(value).map_err(|error| error.to_string())
         });
         match read {
             Ok(manifest) => Some((identity, Arc::new(manifest))),
             Err(message) => {
-                (self.listener)(&self.key, Change::Malformed { name: identity.1, message });
+                (self.shelf.listener)(&self.shelf.key, Change::Malformed { name: identity.1, message });
                 None
             }
         }
-    }
-
-    fn set(&self, identity: Identity, manifest: Option<Arc<Manifest>>) {
-        let changed = {
-            let mut guard = self.objects.write().unwrap_or_else(PoisonError::into_inner);
-            let unchanged = match (guard.get(&identity), &manifest) {
-                (Some(old), Some(new)) => old.resource_version() == new.resource_version(),
-                (None, None) => true,
-                _ => false,
-            };
-            if !unchanged {
-                let objects = Arc::make_mut(&mut guard);
-                match manifest {
-                    Some(manifest) => objects.insert(identity.clone(), manifest),
-                    None => objects.remove(&identity),
-                };
-            }
-            !unchanged
-        };
-        if changed {
-            self.tell(identity);
-        }
-    }
-
-    fn replace(&self, incoming: Objects) {
-        let old = {
-            let mut guard = self.objects.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *guard, Arc::new(incoming.clone()))
-        };
-        for identity in old.keys().filter(|identity| !incoming.contains_key(*identity)) {
-            self.tell(identity.clone());
-        }
-        for (identity, manifest) in incoming {
-            if old.get(&identity).and_then(|old| old.resource_version().map(ToOwned::to_owned))
-                != manifest.resource_version().map(ToOwned::to_owned)
-                || !old.contains_key(&identity)
-            {
-                self.tell(identity);
-            }
-        }
-    }
-
-    fn tell(&self, (namespace, name): Identity) {
-        (self.listener)(&self.key, Change::Object(ObjectKey { gvk: self.key.gvk.clone(), namespace, name }));
     }
 
     fn enter(&self, state: WatchState) {
@@ -275,7 +313,7 @@ impl Cache {
             .state
             .send_if_modified(|current| (*current != state).then(|| *current = state.clone()).is_some())
         {
-            (self.listener)(&self.key, Change::State(state));
+            (self.shelf.listener)(&self.shelf.key, Change::State(state));
         }
     }
 
@@ -288,12 +326,12 @@ impl Cache {
             watcher::Error::WatchError(_) => return,
             watcher::Error::NoResourceVersion => ApiError::Malformed {
                 server: self.server.clone(),
-                message: format!("a list of {} has no resourceVersion", self.key.gvk.kind),
+                message: format!("a list of {} has no resourceVersion", self.shelf.key.gvk.kind),
             },
         };
         match error {
             ApiError::NotFound { .. } => {
-                self.replace(Objects::new());
+                self.shelf.replace(Objects::new());
                 self.enter(WatchState::KindGone);
             }
             error => self.enter(WatchState::Failing {

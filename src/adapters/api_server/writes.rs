@@ -47,13 +47,41 @@ impl Connection {
         Manifest::parse(value).map_err(|error| malformed(error.to_string()))
     }
 
+    /// What a write came to; the caches know it at once.
+    fn taken(
+        &self,
+        gvk: &GroupVersionKind,
+        mut object: DynamicObject,
+        mode: Mode,
+    ) -> Result<Written, ApiError> {
+        object.metadata.managed_fields = None;
+        let written = self.written(gvk, &object)?;
+        match mode {
+            Mode::Real => self.absorb(&written),
+            Mode::DryRun => {}
+        }
+        Ok(written)
+    }
+
     /// Reads one object past every cache.
     pub async fn get(&self, key: &ObjectKey) -> Result<Option<Manifest>, ApiError> {
         let api = self.api(&key.gvk, key.namespace.as_deref()).await?;
         match self.within_limit(api.get_opt(&key.name)).await? {
-            Some(object) => Ok(Some(self.written(&key.gvk, &object)?)),
+            Some(mut object) => {
+                object.metadata.managed_fields = None;
+                Ok(Some(self.written(&key.gvk, &object)?))
+            }
             None => Ok(None),
         }
+    }
+
+    /// Reads one object past every cache, and sets the caches right: what they hold turned out to be old.
+    pub async fn refresh(&self, key: &ObjectKey) -> Result<(), ApiError> {
+        match self.get(key).await? {
+            Some(found) => self.absorb(&found),
+            None => self.absorb_absence(key),
+        }
+        Ok(())
     }
 
     /// Creates an object; unknown fields are refused.
@@ -72,7 +100,7 @@ impl Connection {
         *request.uri_mut() =
             uri.parse().map_err(|error: http::uri::InvalidUri| malformed(error.to_string()))?;
         let created = self.within_limit(self.client.request::<DynamicObject>(request)).await?;
-        self.written(&gvk, &created)
+        self.taken(&gvk, created, mode)
     }
 
     /// Sends a merge patch; unknown fields are refused. The patch carries the `resourceVersion` that it is based on.
@@ -85,7 +113,7 @@ impl Connection {
             ..PatchParams::default()
         };
         let patched = self.within_limit(api.patch(&key.name, &parameters, &Patch::Merge(patch))).await?;
-        self.written(&key.gvk, &patched)
+        self.taken(&key.gvk, patched, mode)
     }
 
     /// Merges into the status subresource.
@@ -96,7 +124,7 @@ impl Connection {
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patched =
             self.within_limit(api.patch_status(&key.name, &parameters, &Patch::Merge(&patch))).await?;
-        self.written(&key.gvk, &patched)
+        self.taken(&key.gvk, patched, Mode::Real)
     }
 
     /// Replaces the whole status subresource of an object.
@@ -109,7 +137,7 @@ impl Connection {
             PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let name = manifest.name().unwrap_or_default();
         let replaced = self.within_limit(api.replace_status(name, &parameters, &object)).await?;
-        self.written(&gvk, &replaced)
+        self.taken(&gvk, replaced, Mode::Real)
     }
 
     /// Deletes an object, only if it still is the one with this uid. One that is gone already is a success.
@@ -120,7 +148,8 @@ impl Connection {
             ..DeleteParams::background()
         };
         match self.within_limit(api.delete(&key.name, &parameters)).await {
-            Ok(_) | Err(ApiError::NotFound { .. }) => Ok(()),
+            // It may be gone, or wait for finalizers: only the server knows.
+            Ok(_) | Err(ApiError::NotFound { .. }) => self.refresh(key).await,
             Err(error) => Err(error),
         }
     }

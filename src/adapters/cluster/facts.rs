@@ -7,6 +7,9 @@ use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::protection::translate::Target;
 
+/// The API groups whose definitions are read.
+pub const FACT_GROUPS: [&str; 2] = ["velero.io", "oadp.openshift.io"];
+
 /// Reads the two definitions that decide how deprecated fields are written. What cannot be read stays unknown.
 pub async fn facts(cluster: &str, connection: &Connection) -> ClusterFacts {
     let schedule = definition(connection, "schedules.velero.io").await;

@@ -5,5 +5,5 @@
 mod facts;
 mod push;
 
-pub use facts::facts;
+pub use facts::{FACT_GROUPS, facts};
 pub use push::{Pushed, prune, push};

@@ -79,7 +79,9 @@ async fn take_step(connection: &Connection, object: &ObjectPlan, pushed: &mut Pu
         Step::Nothing | Step::Hold { .. } => StepResult::NotTaken,
         Step::Create { desired } => match connection.create(desired, Mode::Real).await {
             Ok(created) => StepResult::Created(Box::new(created)),
-            Err(ApiError::AlreadyExists { .. } | ApiError::Conflict { .. }) => stale(pushed),
+            Err(ApiError::AlreadyExists { .. } | ApiError::Conflict { .. }) => {
+                stale(connection, key, pushed).await
+            }
             Err(error) => refused(&error, pushed),
         },
         Step::Update { existing, patch, .. } => match connection.merge(key, patch, Mode::Real).await {
@@ -87,13 +89,17 @@ async fn take_step(connection: &Connection, object: &ObjectPlan, pushed: &mut Pu
                 StepResult::Unchanged(Box::new(updated))
             }
             Ok(updated) => StepResult::Updated(Box::new(updated)),
-            Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => stale(pushed),
+            Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => {
+                stale(connection, key, pushed).await
+            }
             Err(error) => refused(&error, pushed),
         },
         Step::Probe { existing, patch, .. } => match connection.merge(key, patch, Mode::DryRun).await {
             Ok(answer) if same_after_dry_run(existing, &answer) => StepResult::Unchanged(Box::new(answer)),
             Ok(_) => StepResult::Differs,
-            Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => stale(pushed),
+            Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => {
+                stale(connection, key, pushed).await
+            }
             Err(error) => refused(&error, pushed),
         },
         Step::Delete { existing } => delete(connection, key, existing.uid(), pushed).await,
@@ -108,13 +114,17 @@ async fn delete(
 ) -> StepResult {
     match connection.delete(key, uid).await {
         Ok(()) => StepResult::Deleted,
-        Err(ApiError::Conflict { .. }) => stale(pushed),
+        Err(ApiError::Conflict { .. }) => stale(connection, key, pushed).await,
         Err(error) => refused(&error, pushed),
     }
 }
 
-fn stale(pushed: &mut Pushed) -> StepResult {
+/// The plan was made from something old: the caches are set right, so that the next one is not.
+async fn stale(connection: &Connection, key: &ObjectKey, pushed: &mut Pushed) -> StepResult {
     pushed.stale = true;
+    if let Err(error) = connection.refresh(key).await {
+        note(&error, pushed);
+    }
     StepResult::NotTaken
 }
 

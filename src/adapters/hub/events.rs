@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::Hub;
 use crate::adapters::api_server::{ApiError, FIELD_MANAGER, Mode};
@@ -29,6 +30,19 @@ pub struct HubEvent {
     pub message: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// A name that an Event about the same object with the same words always gets: told again, after a restart or by another
+/// process, it stays one Event.
+pub fn lasting_name(about: &Manifest, reason: &str, message: &str) -> String {
+    let mut text = Sha256::new();
+    for part in [about.uid().unwrap_or_default(), reason, message] {
+        text.update(part.len().to_be_bytes());
+        text.update(part);
+    }
+    let digest = text.finalize();
+    let mark: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.{mark}", about.name().unwrap_or_default())
 }
 
 impl Hub {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use decisions::{MANAGED_BY, MANAGED_BY_LABEL, is_own, write_decisions};
-pub use events::{EventKind, HubEvent};
+pub use events::{EventKind, HubEvent, lasting_name};
 pub use replicas::ReplicaWrite;
 
 use crate::adapters::api_server::kubeconfig::KubeconfigError;

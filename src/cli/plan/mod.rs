@@ -71,7 +71,7 @@ pub(crate) async fn run(options: Options) -> Outcome {
     hub.watch().await.map_err(|error| hub_failure(&error))?;
     let mut fleet = Fleet::default();
     let effects = prepare::take_in_everything(&mut fleet, &hub.connection().snapshot(), clock::now());
-    for error in &effects.malformed {
+    for (_, error) in &effects.malformed {
         output::error(&error.to_string());
     }
     let clusters = chosen_clusters(&fleet, &options.clusters)?;

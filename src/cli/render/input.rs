@@ -66,7 +66,7 @@ impl Input {
             for manifest in manifests.iter().filter(|manifest| HubKind::of(&manifest.gvk()) == Some(kind)) {
                 if let Some(key) = manifest.key() {
                     let effects = fleet.apply(kind, &key, Some(manifest), now);
-                    errors.extend(effects.malformed.iter().map(ToString::to_string));
+                    errors.extend(effects.malformed.iter().map(|(_, error)| error.to_string()));
                 }
             }
         }

@@ -118,7 +118,7 @@ impl Report {
                 .collect(),
             policy_sets: set_reports(hub),
             placements: fleet.placements().filter_map(|name| placement_report(&fleet, name, now)).collect(),
-            malformed: effects.malformed.iter().map(ToString::to_string).collect(),
+            malformed: effects.malformed.iter().map(|(_, error)| error.to_string()).collect(),
         }
     }
 

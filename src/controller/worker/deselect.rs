@@ -8,6 +8,7 @@ use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::cluster;
 use crate::adapters::hub::EventKind;
+use crate::api::object::Manifest;
 use crate::api::ocm::policy::Policy;
 use crate::clock;
 use crate::pipeline::plan::{PruneAction, prune};
@@ -29,7 +30,7 @@ impl Worker {
             prepare::reason_to_keep(&fleet, key, &self.name, clock::now())
         };
         if let Some(reason) = keep {
-            tracing::warn!(cluster = self.name, policy = %key, reason, "nothing is removed from the cluster");
+            self.announce_doubt(key, policy.as_deref(), &replica, &reason).await;
             return Ok(Outcome::Settled);
         }
         let inventory = match prepare::inventory(Some(&replica)) {
@@ -56,8 +57,11 @@ impl Worker {
         if let Some(reason) = pushed.disconnected {
             return Ok(Outcome::Disconnected(reason));
         }
+        if pushed.stale {
+            return Ok(Outcome::Stale);
+        }
         if pushed.pruned.iter().flatten().any(Result::is_err) {
-            return Ok(Outcome::Again);
+            return Ok(Outcome::Refused);
         }
         let kept: Vec<String> = plans
             .iter()
@@ -72,13 +76,36 @@ impl Worker {
             if let Some(policy) = &policy {
                 self.announce_on_root(policy, EventKind::Normal, "Kept", message).await;
             } else {
-                let event = self.event(&replica, EventKind::Normal, "Kept", message);
+                let event = Self::event(&replica, EventKind::Normal, "Kept", message);
                 self.record_event(&replica, &event).await;
             }
         }
         self.shared.hub.delete_replica(&replica).await?;
-        self.written.remove(key);
-        self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.forget_policy(key);
         Ok(Outcome::Settled)
+    }
+}
+
+impl Worker {
+    /// The policy is no longer placed, for a reason that nobody chose: nothing is removed, and that is told once.
+    async fn announce_doubt(
+        &self,
+        key: &PolicyKey,
+        policy: Option<&Policy>,
+        replica: &Manifest,
+        doubt: &str,
+    ) {
+        let message = format!(
+            "Policy {key} is no longer placed on cluster {}, and nothing is removed there: {doubt}",
+            self.name
+        );
+        tracing::warn!(cluster = self.name, policy = %key, message, "kept");
+        match policy {
+            Some(policy) => self.announce_on_root(policy, EventKind::Warning, "Kept", message).await,
+            None => {
+                let event = Self::event(replica, EventKind::Warning, "Kept", message);
+                self.record_event(replica, &event).await;
+            }
+        }
     }
 }

@@ -19,8 +19,19 @@ pub(in crate::controller) struct Mail {
     pub(in crate::controller) credentials: bool,
     /// API groups whose CustomResourceDefinitions changed.
     pub(super) groups: BTreeSet<String>,
-    /// A watch says that the connection fails.
+    /// Replicated policies that changed on the hub, perhaps by the worker's own hand.
+    pub(in crate::controller) replicas: BTreeSet<PolicyKey>,
+    /// What watches say of the connection.
+    pub(super) pulse: Pulse,
+}
+
+/// What watches say of the connection.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    /// One fails.
     pub(super) faltering: bool,
+    /// One follows its server (again).
+    pub(super) recovered: bool,
 }
 
 /// A worker's inbox, and who looked up what on its cluster.
@@ -41,22 +52,14 @@ impl Desk {
                     mail.policies = Portion::All;
                 });
             }
-            Change::Object(object) => {
-                let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-                let concerned: BTreeSet<PolicyKey> = readers
-                    .iter()
-                    .filter(|(_, references)| references.iter().any(|reference| covers(reference, &object)))
-                    .map(|(policy, _)| policy.clone())
-                    .collect();
-                drop(readers);
-                if !concerned.is_empty() {
-                    self.inbox.post(|mail| mail.policies.join(Portion::Some(concerned)));
-                }
-            }
+            Change::Object(object) => self.wake(|reference| covers(reference, &object)),
             Change::Malformed { name, message } => {
                 tracing::warn!(kind = key.gvk.kind, name, message, "an object of the cluster cannot be read");
             }
-            Change::State(WatchState::Synced) => self.inbox.post(|mail| mail.policies = Portion::All),
+            Change::State(WatchState::Synced) => {
+                self.inbox.post(|mail| mail.pulse.recovered = true);
+                self.wake(|reference| reference.gvk == key.gvk);
+            }
             Change::State(WatchState::KindGone) => {
                 let group = key.gvk.group.clone();
                 self.inbox.post(|mail| {
@@ -65,9 +68,27 @@ impl Desk {
                 });
             }
             Change::State(WatchState::Failing { connection: true, .. }) => {
-                self.inbox.post(|mail| mail.faltering = true);
+                self.inbox.post(|mail| mail.pulse.faltering = true);
             }
-            Change::State(WatchState::Failing { connection: false, .. } | WatchState::Loading) => {}
+            // This kind may not be read (any more): those who look at it say so; the others go on.
+            Change::State(WatchState::Failing { connection: false, .. }) => {
+                self.wake(|reference| reference.gvk == key.gvk);
+            }
+            Change::State(WatchState::Loading) => {}
+        }
+    }
+
+    /// Posts the policies that looked at such a thing.
+    fn wake(&self, concerns: impl Fn(&Reference) -> bool) {
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let concerned: BTreeSet<PolicyKey> = readers
+            .iter()
+            .filter(|(_, references)| references.iter().any(&concerns))
+            .map(|(policy, _)| policy.clone())
+            .collect();
+        drop(readers);
+        if !concerned.is_empty() {
+            self.inbox.post(|mail| mail.policies.join(Portion::Some(concerned)));
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The flow for one policy: render, compare, plan; write down what will be created; push; assess; report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use super::super::evaluate::{CheckState, Evaluated};
 use super::super::metrics::{WriteKind, WriteLabels};
-use super::super::prepare::{self, KnownCompliance, Request};
+use super::super::prepare::{self, KnownCompliance, ROUNDS, Request};
 use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Depth, WatchKey};
 use crate::adapters::cluster::{self, Pushed};
@@ -16,7 +16,10 @@ use crate::pipeline::compliance::assess;
 use crate::pipeline::plan::inventory::{self, Inventory};
 use crate::pipeline::plan::{CheckPlan, StepResult};
 use crate::pipeline::policy::PolicyKey;
-use crate::pipeline::render::lookup::Lookup;
+use crate::pipeline::render::lookup::{Lookup, Reference};
+
+/// After so many attempts in a row a policy says what it sees, conflict or not.
+const TIRED: u32 = 6;
 
 impl Worker {
     /// The flow for one policy: render, compare, plan; write down what will be created; push; assess; report.
@@ -43,11 +46,10 @@ impl Worker {
                 Inventory::default()
             }
         };
-        let evaluated = match self.evaluate_until_known(policy, managed, enforced, &before).await {
+        let evaluated = match self.evaluate_and_remember(key, policy, managed, enforced, &before).await {
             Ok(evaluated) => evaluated,
             Err(reason) => return Ok(Outcome::Disconnected(reason)),
         };
-        self.remember_references(key, &evaluated);
         self.watch_for_missing_kinds(&evaluated).await;
 
         let mut inventory = before.clone();
@@ -59,21 +61,25 @@ impl Worker {
         let replica = self.write_replica(key, policy, replica.as_ref(), &evaluated, &inventory).await?;
 
         let mut messages: Vec<(String, Vec<String>)> = Vec::new();
-        let mut again = false;
+        let mut stale = false;
+        let mut refused = false;
         let mut disconnected = None;
+        let tired = self.retries.get(key).is_some_and(|retry| retry.backoff.failures() >= TIRED);
         for evaluated in &evaluated.checks {
             let said = match &evaluated.state {
                 CheckState::Reported(message) => vec![message.clone()],
                 CheckState::Planned { check, plan } => {
                     let pushed = self.push(plan).await;
                     inventory = inventory::recorded(&inventory, check, plan, &pushed.results, &pushed.pruned);
-                    again |= pushed.stale || any_refused(&pushed);
+                    stale |= pushed.stale;
+                    refused |= any_refused(&pushed);
                     self.announce_kept(&replica, &before, plan).await;
-                    let said = assess::pushed(plan, &pushed.results);
+                    // What was not tried to the end is no news: the next look tells how it is.
+                    let unfinished = pushed.disconnected.is_some() || (pushed.stale && !tired);
                     if disconnected.is_none() {
                         disconnected = pushed.disconnected;
                     }
-                    said
+                    if unfinished { Vec::new() } else { assess::pushed(plan, &pushed.results) }
                 }
             };
             messages.push((evaluated.name.clone(), said));
@@ -82,9 +88,38 @@ impl Worker {
         self.report(key, &replica, &messages).await?;
         match disconnected {
             Some(reason) => Ok(Outcome::Disconnected(reason)),
-            None if again => Ok(Outcome::Again),
+            None if stale => Ok(Outcome::Stale),
+            None if refused => Ok(Outcome::Refused),
             None => Ok(Outcome::Settled),
         }
+    }
+
+    /// Evaluates, and registers what was looked up, so that a change brings the policy back. A change between the look
+    /// and the registration would be missed: then it looks again.
+    async fn evaluate_and_remember(
+        &mut self,
+        key: &PolicyKey,
+        policy: &Policy,
+        managed: &ManagedCluster,
+        enforced: bool,
+        inventory: &Inventory,
+    ) -> Result<Box<Evaluated>, String> {
+        for _ in 0..ROUNDS {
+            let hub_before = self.shared.hub.connection().snapshot();
+            let here_before = self.link.as_ref().map(|link| link.connection.snapshot());
+            let evaluated = self.evaluate_until_known(policy, managed, enforced, inventory).await?;
+            let (hub_news, here_news) = self.remember_references(key, &evaluated);
+            let here = self.link.as_ref().map(|link| link.connection.snapshot());
+            let unchanged = hub_before.agrees(&self.shared.hub.connection().snapshot(), &hub_news)
+                && match (here_before, here) {
+                    (Some(before), Some(after)) => before.agrees(&after, &here_news),
+                    _ => true,
+                };
+            if unchanged {
+                return Ok(evaluated);
+            }
+        }
+        Err(format!("what policy {key} looks up never comes to rest"))
     }
 
     /// Renders and plans; where a look-up is not watched yet, watches it and starts over.
@@ -124,15 +159,54 @@ impl Worker {
         prepare::compliance(replicas.iter().map(|(key, replica)| (key.clone(), replica)))
     }
 
-    /// Remembers what the evaluation looked at, here and on the hub, so that a change of it brings it back.
-    pub(super) fn remember_references(&self, key: &PolicyKey, evaluated: &Evaluated) {
+    /// Remembers what the evaluation looked at, on the hub and here; answers what it had not looked at before.
+    fn remember_references(
+        &mut self,
+        key: &PolicyKey,
+        evaluated: &Evaluated,
+    ) -> (BTreeSet<Reference>, BTreeSet<Reference>) {
         let mut readers = self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        readers.insert(key.clone(), evaluated.cluster_references.clone());
+        let before = readers.insert(key.clone(), evaluated.cluster_references.clone()).unwrap_or_default();
         drop(readers);
-        let mut hub = self.shared.hub_readers.lock().unwrap_or_else(PoisonError::into_inner);
-        for reference in &evaluated.hub_references {
-            hub.entry(reference.clone()).or_default().insert((self.name.clone(), key.clone()));
+        let here_news = evaluated.cluster_references.difference(&before).cloned().collect();
+        let before = self.remember_hub_references(key, evaluated.hub_references.clone());
+        let hub_news = evaluated.hub_references.difference(&before).cloned().collect();
+        (hub_news, here_news)
+    }
+
+    /// Sets what a policy looks at on the hub; answers what it was before.
+    fn remember_hub_references(
+        &mut self,
+        key: &PolicyKey,
+        references: BTreeSet<Reference>,
+    ) -> BTreeSet<Reference> {
+        let before = self.looked_up.remove(key).unwrap_or_default();
+        if before != references {
+            let reader = (self.name.clone(), key.clone());
+            let mut hub = self.shared.hub_readers.lock().unwrap_or_else(PoisonError::into_inner);
+            for reference in before.difference(&references) {
+                if let Some(readers) = hub.get_mut(reference) {
+                    readers.remove(&reader);
+                    if readers.is_empty() {
+                        hub.remove(reference);
+                    }
+                }
+            }
+            for reference in references.difference(&before) {
+                hub.entry(reference.clone()).or_default().insert(reader.clone());
+            }
         }
+        if !references.is_empty() {
+            self.looked_up.insert(key.clone(), references);
+        }
+        before
+    }
+
+    /// Forgets all that is known of a policy which has left the cluster.
+    pub(super) fn forget_policy(&mut self, key: &PolicyKey) {
+        self.remember_hub_references(key, BTreeSet::new());
+        self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.written.remove(key);
     }
 
     /// Where a kind is missing, the cluster's CustomResourceDefinitions are watched for its arrival.

@@ -14,16 +14,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::desk::Pulse;
 pub(in crate::controller) use self::desk::{Desk, covers};
 use super::fleet::{Fleet, Policies};
 use super::inbox::Portion;
 use super::metrics::Metrics;
 use super::prepare::{self, Link};
-use super::retry::Backoff;
+use super::retry::{Backoff, CONFLICT, REFUSED};
 use crate::adapters::api_server::{ApiError, Listener};
 use crate::adapters::cluster;
-use crate::adapters::hub::Hub;
-use crate::api::object::Manifest;
+use crate::adapters::hub::{Hub, HubKind};
+use crate::api::object::ObjectKey;
 use crate::api::ocm::policy::Policy;
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::policy::bindings::Placed;
@@ -49,9 +50,32 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     desk: Arc<Desk>,
     link: Option<Link>,
+    /// Waits between attempts to reach the cluster.
     backoff: Backoff,
-    /// Replicated policies as last written: the hub's watch may lag behind.
-    written: BTreeMap<PolicyKey, Manifest>,
+    /// Set while the cluster does not answer.
+    trouble: Option<Trouble>,
+    /// Policies whose last evaluation met a conflict or a refusal.
+    retries: BTreeMap<PolicyKey, Retry>,
+    /// Versions of replicated policies as this worker wrote them, to tell its own writes from others'.
+    written: BTreeMap<PolicyKey, String>,
+    /// What each policy looked up on the hub.
+    looked_up: BTreeMap<PolicyKey, BTreeSet<Reference>>,
+}
+
+/// A cluster that does not answer.
+struct Trouble {
+    /// Since when.
+    since: Instant,
+    /// The sentence in its policies' status, once it has lasted.
+    reported: Option<String>,
+    /// When it is tried again.
+    try_at: Instant,
+}
+
+/// A policy that is tried again.
+struct Retry {
+    backoff: Backoff,
+    at: Instant,
 }
 
 impl Worker {
@@ -62,54 +86,119 @@ impl Worker {
             desk,
             link: None,
             backoff: Backoff::default(),
+            trouble: None,
+            retries: BTreeMap::new(),
             written: BTreeMap::new(),
+            looked_up: BTreeMap::new(),
         }
     }
 
     /// Works until the task is dropped.
     pub(super) async fn run(mut self) {
         let mut due = Portion::default();
-        let mut retry_at: Option<Instant> = None;
         loop {
-            wait(&self.desk, retry_at).await;
+            wait(&self.desk, self.next_attempt()).await;
             let mail = self.desk.inbox.take();
             due.join(mail.policies);
-            for group in &mail.groups {
-                self.forget_group(group).await;
+            due.join(Portion::Some(self.edited_by_others(mail.replicas)));
+            self.forget_groups(&mail.groups).await;
+            if mail.credentials && self.drop_stale_link() {
+                due = Portion::All;
             }
-            if mail.credentials {
-                self.drop_stale_link();
-            }
-            if mail.faltering && retry_at.is_none() {
-                retry_at = Some(Instant::now() + GRACE);
-            }
-            if retry_at.is_some_and(|at| at <= Instant::now()) {
-                retry_at = None;
+            self.feel_pulse(&mail.pulse);
+            due.join(Portion::Some(self.retries_due()));
+            if let Some(trouble) = &self.trouble {
+                if Instant::now() < trouble.try_at {
+                    if let Some(reason) = trouble.reported.clone() {
+                        for policy in self.concerned(std::mem::take(&mut due)) {
+                            self.report_unreachable(&policy, &reason).await;
+                        }
+                    }
+                    continue;
+                }
                 due = Portion::All;
             }
             let policies = self.concerned(std::mem::take(&mut due));
             if policies.is_empty() {
+                self.trouble = None;
                 continue;
             }
+            let start = Instant::now();
             match self.connect().await {
-                Ok(()) => {
-                    let again = self.attend(&policies).await;
-                    if !again.is_empty() {
-                        due.join(Portion::Some(again));
-                        retry_at.get_or_insert(Instant::now() + self.backoff.failed());
-                    } else if self.fault().is_none() {
-                        self.backoff.succeeded();
+                Ok(()) => match self.attend(&policies).await {
+                    Ok(()) => self.found(),
+                    Err(reason) => {
+                        let reason = self.unreachable(&reason);
+                        self.lost(start, reason).await;
                     }
-                }
-                Err(reason) => {
-                    tracing::warn!(cluster = self.name, reason, "the cluster is not connected");
-                    for policy in &policies {
-                        self.report_unreachable(policy, &reason).await;
-                    }
-                    retry_at = Some(Instant::now() + self.backoff.failed());
-                }
+                },
+                Err(reason) => self.lost(start, reason).await,
             }
         }
+    }
+
+    /// When something must be done though nobody asks for it.
+    fn next_attempt(&self) -> Option<Instant> {
+        match &self.trouble {
+            Some(trouble) => Some(trouble.try_at),
+            None => self.retries.values().map(|retry| retry.at).min(),
+        }
+    }
+
+    /// Replicated policies that are not as this worker left them.
+    fn edited_by_others(&self, replicas: BTreeSet<PolicyKey>) -> BTreeSet<PolicyKey> {
+        let ours = |policy: &PolicyKey| {
+            let replica = self.replica(policy);
+            let version = replica.as_ref().and_then(|replica| replica.resource_version());
+            version.is_some() && version == self.written.get(policy).map(String::as_str)
+        };
+        replicas.into_iter().filter(|policy| !ours(policy)).collect()
+    }
+
+    fn retries_due(&self) -> BTreeSet<PolicyKey> {
+        let now = Instant::now();
+        self.retries.iter().filter(|(_, retry)| retry.at <= now).map(|(policy, _)| policy.clone()).collect()
+    }
+
+    /// Watches say that the connection fails, or that it is back.
+    fn feel_pulse(&mut self, pulse: &Pulse) {
+        let fault = self.fault().is_some();
+        match (&mut self.trouble, fault) {
+            (None, true) if pulse.faltering => {
+                let now = Instant::now();
+                self.trouble = Some(Trouble { since: now, reported: None, try_at: now + GRACE });
+            }
+            (Some(trouble), false) if pulse.recovered => trouble.try_at = Instant::now(),
+            _ => {}
+        }
+    }
+
+    /// The cluster answers.
+    fn found(&mut self) {
+        if self.trouble.take().is_some_and(|trouble| trouble.reported.is_some()) {
+            tracing::info!(cluster = self.name, "the cluster answers again");
+        }
+        self.backoff.succeeded();
+    }
+
+    /// The cluster does not answer. One that did a moment ago gets a moment; then its policies say so.
+    async fn lost(&mut self, start: Instant, reason: String) {
+        let known = self.link.is_some();
+        let before = self.trouble.take();
+        let since = before.as_ref().map_or(start, |trouble| trouble.since);
+        let reported = before.and_then(|trouble| trouble.reported);
+        let patience = GRACE.saturating_sub(since.elapsed());
+        if known && reported.is_none() && !patience.is_zero() {
+            let wait = self.backoff.failed(REFUSED).min(patience);
+            self.trouble = Some(Trouble { since, reported, try_at: Instant::now() + wait });
+            return;
+        }
+        tracing::warn!(cluster = self.name, reason, "the cluster is not connected");
+        for policy in self.concerned(Portion::All) {
+            self.report_unreachable(&policy, &reason).await;
+        }
+        let try_at = Instant::now() + self.backoff.failed(REFUSED);
+        self.trouble = Some(Trouble { since, reported: Some(reason), try_at });
     }
 
     /// The policies that the mail names and that are placed here or have left something here, install first: what others
@@ -128,22 +217,30 @@ impl Worker {
         policies
     }
 
-    async fn forget_group(&mut self, group: &str) {
-        if let Some(link) = &mut self.link {
+    /// CustomResourceDefinitions of these groups changed.
+    async fn forget_groups(&mut self, groups: &BTreeSet<String>) {
+        let Some(link) = &mut self.link else { return };
+        for group in groups {
             link.connection.forget_group(group);
+        }
+        if cluster::FACT_GROUPS.iter().any(|group| groups.contains(*group)) {
             link.facts = cluster::facts(&self.name, &link.connection).await;
         }
     }
 
-    fn drop_stale_link(&mut self) {
+    /// Drops a connection that was made from other credentials than there are now; answers whether it must be tried anew.
+    fn drop_stale_link(&mut self) -> bool {
         let current = prepare::credentials_of(&self.shared.hub, &self.name)
             .ok()
             .flatten()
             .map(|credentials| credentials.version);
-        if self.link.as_ref().is_some_and(|link| Some(&link.version) != current.as_ref()) {
-            self.link = None;
-            self.backoff.succeeded();
+        if self.link.as_ref().is_some_and(|link| Some(&link.version) == current.as_ref()) {
+            return false;
         }
+        self.link = None;
+        self.trouble = None;
+        self.backoff.succeeded();
+        true
     }
 
     /// Whether the connection is at fault, with its words.
@@ -154,10 +251,13 @@ impl Worker {
     /// Connects, unless it is connected. The error is a sentence for the policy's status.
     async fn connect(&mut self) -> Result<(), String> {
         if let Some(link) = &self.link {
-            return match link.connection.fault() {
-                None => Ok(()),
-                Some(fault) => Err(self.unreachable(&fault)),
-            };
+            if let Some(fault) = link.connection.fault() {
+                return Err(self.unreachable(&fault));
+            }
+            if self.trouble.is_some() {
+                link.connection.probe().await.map_err(|error| self.unreachable(&error.to_string()))?;
+            }
+            return Ok(());
         }
         let desk = self.desk.clone();
         let listener: Listener = Arc::new(move |key, change| desk.changed(key, change));
@@ -171,27 +271,54 @@ impl Worker {
         prepare::unreachable(&self.name, reason)
     }
 
-    /// Evaluates policies one after the other; answers those that must be tried again.
-    async fn attend(&mut self, policies: &[PolicyKey]) -> BTreeSet<PolicyKey> {
-        let mut again = BTreeSet::new();
+    /// Evaluates policies one after the other. The error says why the cluster does not answer.
+    async fn attend(&mut self, policies: &[PolicyKey]) -> Result<(), String> {
         for policy in policies {
-            match self.attend_one(policy).await {
-                Ok(Outcome::Settled) => {}
-                Ok(Outcome::Again) => {
-                    again.insert(policy.clone());
+            let outcome = match self.attend_one(policy).await {
+                Ok(outcome) => outcome,
+                Err(error) => self.refused_by_hub(policy, &error).await,
+            };
+            match outcome {
+                Outcome::Settled => {
+                    self.retries.remove(policy);
                 }
-                Ok(Outcome::Disconnected(reason)) => {
-                    let reason = self.unreachable(&reason);
-                    self.report_unreachable(policy, &reason).await;
-                    again.insert(policy.clone());
-                }
-                Err(error) => {
-                    tracing::warn!(cluster = self.name, %policy, %error, "the hub refuses, trying again");
-                    again.insert(policy.clone());
-                }
+                Outcome::Stale => self.retry(policy, CONFLICT),
+                Outcome::Refused => self.retry(policy, REFUSED),
+                Outcome::Disconnected(reason) => return Err(reason),
             }
         }
-        again
+        Ok(())
+    }
+
+    fn retry(&mut self, policy: &PolicyKey, first: Duration) {
+        let mut backoff = self.retries.get(policy).map(|retry| retry.backoff).unwrap_or_default();
+        let at = Instant::now() + backoff.failed(first);
+        self.retries.insert(policy.clone(), Retry { backoff, at });
+    }
+
+    /// The hub did not take what was to be written there.
+    async fn refused_by_hub(&self, policy: &PolicyKey, error: &ApiError) -> Outcome {
+        match error {
+            ApiError::Conflict { .. } | ApiError::AlreadyExists { .. } | ApiError::NotFound { .. } => {
+                tracing::debug!(cluster = self.name, %policy, %error, "the hub has moved on");
+                let key = ObjectKey {
+                    gvk: HubKind::Policy.gvk(),
+                    namespace: Some(self.name.clone()),
+                    name: policy.replicated_name(),
+                };
+                match self.shared.hub.connection().refresh(&key).await {
+                    Ok(()) => Outcome::Stale,
+                    Err(error) => {
+                        tracing::warn!(cluster = self.name, %policy, %error, "the hub cannot be read");
+                        Outcome::Refused
+                    }
+                }
+            }
+            error => {
+                tracing::warn!(cluster = self.name, %policy, %error, "the hub refuses, trying again");
+                Outcome::Refused
+            }
+        }
     }
 
     async fn attend_one(&mut self, policy: &PolicyKey) -> Result<Outcome, ApiError> {
@@ -217,8 +344,10 @@ impl Worker {
 enum Outcome {
     /// Nothing more to do until something changes.
     Settled,
-    /// Something changed underneath or was refused: try again soon.
-    Again,
+    /// Something changed underneath: try again at once.
+    Stale,
+    /// Something was refused: try again later.
+    Refused,
     /// The cluster does not answer.
     Disconnected(String),
 }

@@ -1,4 +1,4 @@
-//! Replicated policies as the hub has them, the worker's own latest writes included: the hub's watch may lag behind.
+//! Replicated policies as the hub has them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,24 +16,19 @@ impl Worker {
         prepare::replicas(&self.shared.hub.connection().snapshot(), &self.name)
     }
 
-    /// A replicated policy as the hub has it, our own latest write included.
+    /// A replicated policy as the hub has it; the caches know our own writes at once.
     pub(super) fn replica(&self, policy: &PolicyKey) -> Option<Manifest> {
         let snapshot = self.shared.hub.connection().snapshot();
-        let cached = match snapshot.get(&HubKind::Policy.gvk(), Some(&self.name), &policy.replicated_name()) {
-            Answer::Found(replica) => Some(replica),
-            _ => None,
-        };
-        match (self.written.get(policy), cached) {
-            (Some(written), Some(cached)) if version(&cached) >= version(written) => {
-                Some(cached.as_ref().clone())
-            }
-            (Some(written), _) => Some(written.clone()),
-            (None, cached) => cached.map(|cached| cached.as_ref().clone()),
+        match snapshot.get(&HubKind::Policy.gvk(), Some(&self.name), &policy.replicated_name()) {
+            Answer::Found(replica) => Some(replica.as_ref().clone()),
+            Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => None,
         }
     }
-}
 
-/// Resource versions rise (Kubernetes 1.35 made that part of the API).
-fn version(manifest: &Manifest) -> u64 {
-    manifest.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
+    /// Remembers a replicated policy as our own write left it.
+    pub(super) fn remember_written(&mut self, policy: &PolicyKey, replica: &Manifest) {
+        if let Some(version) = replica.resource_version() {
+            self.written.insert(policy.clone(), version.to_owned());
+        }
+    }
 }

@@ -10,14 +10,12 @@ use super::super::inbox::Portion;
 use super::super::prepare::{self, ROUNDS, status_of};
 use super::{Worker, has_dependencies};
 use crate::adapters::api_server::{ApiError, Ensured};
-use crate::adapters::hub::{EventKind, HubEvent, ReplicaWrite};
+use crate::adapters::hub::{EventKind, HubEvent, ReplicaWrite, lasting_name};
 use crate::api::object::Manifest;
 use crate::api::ocm::cluster::ManagedCluster;
 use crate::api::ocm::policy::{ComplianceState, Policy, PolicyStatus};
 use crate::clock;
-use crate::pipeline::compliance::{
-    TemplateMessage, compliance_of_message, event_name, record, replicated_compliance,
-};
+use crate::pipeline::compliance::{TemplateMessage, compliance_of_message, record, replicated_compliance};
 use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::plan::{CheckPlan, PruneAction};
@@ -37,7 +35,7 @@ impl Worker {
             self.shared.hub.write_replica(existing, &evaluated.replicated, &inventory.to_text()).await?;
         let created = matches!(write, ReplicaWrite::Created(_));
         let replica = write.into_manifest();
-        self.written.insert(key.clone(), replica.clone());
+        self.remember_written(key, &replica);
         if created {
             let message = format!("Policy {key} was propagated to cluster {}", self.name);
             self.announce_on_root(policy, EventKind::Normal, "PolicyPropagation", message).await;
@@ -66,7 +64,7 @@ impl Worker {
             return Ok(());
         }
         let written = self.shared.hub.write_replica_status(replica, &status).await?;
-        self.written.insert(key.clone(), written.clone());
+        self.remember_written(key, &written);
         for (template, entry) in &recorded.added {
             let kind = match compliance_of_message(&entry.message) {
                 ComplianceState::NonCompliant => EventKind::Warning,
@@ -197,7 +195,7 @@ impl Worker {
             })
             .collect();
         if !news.is_empty() {
-            let event = self.event(replica, EventKind::Normal, "Kept", news.join("; "));
+            let event = Self::event(replica, EventKind::Normal, "Kept", news.join("; "));
             self.record_event(replica, &event).await;
         }
     }
@@ -215,16 +213,14 @@ impl Worker {
                 "uid": policy.metadata.other.get("uid")},
         });
         if let Ok(about) = Manifest::parse(about) {
-            let event = self.event(&about, kind, reason, message);
+            let event = Self::event(&about, kind, reason, message);
             self.record_event(&about, &event).await;
         }
     }
 
-    pub(super) fn event(&self, about: &Manifest, kind: EventKind, reason: &str, message: String) -> HubEvent {
-        let at = clock::now();
-        let stem = format!("{}.{}", about.name().unwrap_or_default(), self.name);
-        let name = event_name(&stem, at);
-        HubEvent { name, kind, reason: reason.to_owned(), message, at }
+    pub(super) fn event(about: &Manifest, kind: EventKind, reason: &str, message: String) -> HubEvent {
+        let name = lasting_name(about, reason, &message);
+        HubEvent { name, kind, reason: reason.to_owned(), message, at: clock::now() }
     }
 
     /// An Event that cannot be written is logged: it must not stop what it tells of.

@@ -34,11 +34,12 @@ pub fn pushed(plan: &CheckPlan, results: &[Vec<StepResult>]) -> Vec<String> {
     let result =
         |template: usize, object: usize| results.get(template).and_then(|results| results.get(object));
     let changed = results.iter().flatten().any(|result| match result {
-        StepResult::Created(_)
-        | StepResult::Updated(_)
-        | StepResult::Deleted
-        | StepResult::Refused { .. } => true,
-        StepResult::NotTaken | StepResult::Unchanged(_) | StepResult::Differs => false,
+        StepResult::Created(_) | StepResult::Updated(_) | StepResult::Deleted => true,
+        // A refusal changes nothing and says what was wrong: told alone, it fills no history when it is tried again.
+        StepResult::Refused { .. }
+        | StepResult::NotTaken
+        | StepResult::Unchanged(_)
+        | StepResult::Differs => false,
     });
     let after = messages(plan, &|(template, index), object| match result(template, index) {
         Some(result) => report(plan.templates.get(template), object, result),
@@ -258,9 +259,11 @@ mod tests {
         );
         let refused = StepResult::Refused { message: "no".to_owned(), immutable: false, strict: false };
         assert_eq!(
-            pushed(&plan, &[vec![refused]])[1],
-            "NonCompliant; violation - schedules [a] in namespace acm-app-backup is missing, and cannot be created, \
+            pushed(&plan, &[vec![refused]]),
+            [
+                "NonCompliant; violation - schedules [a] in namespace acm-app-backup is missing, and cannot be created, \
              reason: `no`"
+            ]
         );
     }
 

@@ -131,6 +131,8 @@ fn template_plan(
         Answer::Found(facts) => facts,
         Answer::NotYetKnown => return Err(BTreeSet::from([whole(&desired.object)])),
         Answer::NotFound | Answer::KindNotInstalled | Answer::Denied(_) => {
+            // Asked for, so that the arrival of the kind brings the check back.
+            let _ = context.observed.list(&gvk, None);
             let message = format!(
                 "couldn't find mapping resource with kind {} in API version {}, please check if you have CRD deployed",
                 gvk.kind,

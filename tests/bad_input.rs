@@ -1,0 +1,444 @@
+//! What bad input gets: one clear message in the right status, no crash, no deletion, and everybody else goes on.
+
+#![expect(clippy::disallowed_types, reason = "a test is a client")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{POLICIES, User, VELERO, World, config_map, newest};
+
+const SCHEDULE: &str = "acm-pv-dpa-1-c1";
+const INSTALL: &str = "oadp-hdr-app-install";
+const BACKUP: &str = "oadp-hdr-app-backup";
+
+macro_rules! sample {
+    () => {
+        match config_map("pv-snap") {
+            Some(text) => text,
+            None => {
+                println!("skipped: ../shared/data is absent");
+                return;
+            }
+        }
+    };
+}
+
+async fn backed_up(world: &World, cluster: &str) {
+    world.hub.label("ManagedCluster", cluster, &[("acm-pv-dr", Some("backup"))]).await;
+}
+
+/// A cluster where all is well, whatever happens to the others.
+async fn goes_on(world: &World, cluster: &str) {
+    world.protect(cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_config_map_is_named_and_a_vanished_one_removes_nothing() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies("").await;
+    backed_up(&world, "c1").await;
+    for (policy, template) in [(INSTALL, "create-ns-oadp-operators"), (BACKUP, "create-schedule-resource")] {
+        let said = world.template_says(policy, "c1", template, "hdr-app-configmap").await;
+        assert_eq!(
+            said,
+            "NonCompliant; violation - ConfigMap \"hdr-app-configmap\" not found in namespace \"policies\" on the hub: \
+             apply it there (see configmaps/); nothing is changed on cluster c1"
+        );
+    }
+    assert!(world.clusters["c1"].get("Namespace", "", VELERO).await.is_none(), "nothing is pushed");
+
+    world.hub.apply_text(&config, POLICIES).await;
+    world.protect("c1").await;
+    let before = world.versions("c1").await;
+    assert!(before.contains_key(&format!("Schedule {SCHEDULE}")), "{before:?}");
+
+    world.hub.delete("ConfigMap", POLICIES, "hdr-app-configmap").await;
+    for (policy, template) in [
+        (INSTALL, "create-ns-oadp-operators"),
+        (INSTALL, "create-oadp-dpa-resource"),
+        (BACKUP, "create-schedule-resource"),
+        (BACKUP, "check-backup-completed"),
+    ] {
+        let said = world.template_says(policy, "c1", template, "not found in namespace").await;
+        assert!(said.starts_with("NonCompliant; "), "{said}");
+    }
+    world.policy_is(BACKUP, "c1", "NonCompliant").await;
+    assert_eq!(world.versions("c1").await, before, "nothing is touched");
+    world.stop().await;
+}
+
+/// One fault in the ConfigMap: named with its key and a hint while nothing is pushed; corrected, all goes its way.
+async fn a_fault_of_the_config_map(
+    key: &str,
+    bad: Option<&str>,
+    policy: &str,
+    template: &str,
+    parts: &[&str],
+) {
+    let Some(config) = config_map("pv-snap") else {
+        println!("skipped: ../shared/data is absent");
+        return;
+    };
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    let good = world.hub.get("ConfigMap", POLICIES, "hdr-app-configmap").await.unwrap();
+    let good = good["data"][key].as_str().unwrap().to_owned();
+    world.configure(&[(key, bad)]).await;
+    backed_up(&world, "c1").await;
+    let said = world.template_says(policy, "c1", template, key).await;
+    assert!(
+        said.starts_with("NonCompliant; violation - ConfigMap policies/hdr-app-configmap cannot be used"),
+        "{said}"
+    );
+    for part in parts.iter().chain(&["nothing is changed on cluster c1"]) {
+        assert!(said.contains(part), "{part:?} in {said}");
+    }
+    assert!(world.clusters["c1"].list("Schedule", None).await.is_empty(), "nothing is pushed");
+    if policy == INSTALL {
+        assert!(world.clusters["c1"].get("Namespace", "", VELERO).await.is_none(), "nothing is pushed");
+    }
+
+    world.configure(&[(key, Some(&good))]).await;
+    world.protect("c1").await;
+    let before = world.versions("c1").await;
+
+    // The same fault on a cluster that works: nothing changes there, and others' policies do not care.
+    world.configure(&[(key, bad)]).await;
+    world.template_says(policy, "c1", template, key).await;
+    world.policy_is(policy, "c1", "NonCompliant").await;
+    assert_eq!(world.versions("c1").await, before, "nothing is touched");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_key_is_named() {
+    a_fault_of_the_config_map("backupNS", None, INSTALL, "create-ns-oadp-operators", &["backupNS"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unparsable_cron_is_named() {
+    let said = ["backupSchedule", "every hour"];
+    a_fault_of_the_config_map(
+        "backupSchedule",
+        Some("every hour"),
+        BACKUP,
+        "create-schedule-resource",
+        &said,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_placeholder_is_named() {
+    let said = ["backupPrefix", "<prefix>"];
+    a_fault_of_the_config_map("backupPrefix", Some("<prefix>"), BACKUP, "create-schedule-resource", &said)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_that_are_no_base64_are_named_and_not_shown() {
+    let key = "dpaAwsBackupCloudCredentials";
+    let said = ["base64"];
+    a_fault_of_the_config_map(key, Some("n0t-base64-S3CRET!"), INSTALL, "create-ns-oadp-operators", &said)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_status_or_event_shows_credentials() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    world.protect("c1").await;
+    world.configure(&[("dpaAwsBackupCloudCredentials", Some("n0t-base64-S3CRET!"))]).await;
+    world.template_says(INSTALL, "c1", "create-ns-oadp-operators", "dpaAwsBackupCloudCredentials").await;
+    let mut seen = Vec::new();
+    for (kind, namespace) in [("Policy", None), ("PolicySet", None), ("Event", None)] {
+        seen.extend(world.hub.list(kind, namespace).await.into_values());
+    }
+    assert!(seen.len() > 5);
+    for object in seen {
+        let text = object.to_string();
+        assert!(!text.contains("S3CRET") && !text.contains("c2VjcmV0"), "{object:#}");
+    }
+    world.stop().await;
+}
+
+fn policy(name: &str, templates: &Value) -> Value {
+    json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "Policy", "metadata": {"name": name},
+        "spec": {"disabled": false, "remediationAction": "enforce", "policy-templates": templates}})
+}
+
+fn template(name: &str, raw: &str) -> Value {
+    json!({"objectDefinition": {
+        "apiVersion": "policy.open-cluster-management.io/v1", "kind": "ConfigurationPolicy",
+        "metadata": {"name": name},
+        "spec": {"remediationAction": "enforce", "severity": "low", "pruneObjectBehavior": "DeleteIfCreated",
+            "object-templates-raw": raw}}})
+}
+
+fn a_config_map(name: &str, value: &str) -> String {
+    format!(
+        "- complianceType: musthave\n  objectDefinition:\n    apiVersion: v1\n    kind: ConfigMap\n    metadata:\n      \
+         name: {name}\n      namespace: default\n    data:\n      key: {value}\n"
+    )
+}
+
+/// Binds a policy to the clusters with the label `acm-pv-dr`.
+fn binding(policy: &str) -> Value {
+    json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "PlacementBinding",
+        "metadata": {"name": format!("bind-{policy}")},
+        "placementRef": {"apiGroup": "cluster.open-cluster-management.io", "kind": "Placement",
+            "name": "acm-app-backup-placement"},
+        "subjects": [{"apiGroup": "policy.open-cluster-management.io", "kind": "Policy", "name": policy}]})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_that_fails_on_the_hub_concerns_itself() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    let templates = json!([
+        template("good", &a_config_map("good", "yes")),
+        template("bad", &a_config_map("bad", "'{{hub fromConfigMap \"elsewhere\" \"x\" \"y\" hub}}'")),
+    ]);
+    world.hub.apply(policy("mixed", &templates), POLICIES).await;
+    world.hub.apply(binding("mixed"), POLICIES).await;
+    world.protect("c1").await;
+    let said = world.template_says("mixed", "c1", "bad", "template-error").await;
+    assert!(said.starts_with("NonCompliant; template-error; "), "{said}");
+    assert!(said.contains("the namespace argument is restricted to policies"), "{said}");
+    let replica = world.hub.get("Policy", "c1", "policies.mixed").await.unwrap();
+    let annotations = &replica["spec"]["policy-templates"][1]["objectDefinition"]["metadata"]["annotations"];
+    let error = annotations["policy.open-cluster-management.io/hub-templates-error"].as_str().unwrap();
+    assert!(error.contains("restricted to policies"), "{error}");
+    world.template_says("mixed", "c1", "good", "Compliant; notification").await;
+    assert_eq!(world.clusters["c1"].get("ConfigMap", "default", "good").await.unwrap()["data"]["key"], "yes");
+    assert!(world.clusters["c1"].get("ConfigMap", "default", "bad").await.is_none());
+
+    // The good one turns bad: what it made stays.
+    let templates = json!([template("good", &a_config_map("good", "'{{hub nonsense hub}}'"))]);
+    world.hub.apply(policy("mixed", &templates), POLICIES).await;
+    world.template_says("mixed", "c1", "good", "template-error").await;
+    assert!(world.clusters["c1"].get("ConfigMap", "default", "good").await.is_some(), "nothing is removed");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_that_fails_on_the_cluster_concerns_itself() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    let templates = json!([
+        template("good", &a_config_map("good", "yes")),
+        template("bad", &a_config_map("bad", "'{{ fromClusterClaim \"no-such-claim\" }}'")),
+    ]);
+    world.hub.apply(policy("mixed", &templates), POLICIES).await;
+    world.hub.apply(binding("mixed"), POLICIES).await;
+    world.protect("c1").await;
+    let said = world.template_says("mixed", "c1", "bad", "no-such-claim").await;
+    assert!(said.starts_with("NonCompliant; violation - "), "{said}");
+    world.template_says("mixed", "c1", "good", "Compliant; notification").await;
+    assert!(world.clusters["c1"].get("ConfigMap", "default", "bad").await.is_none());
+
+    // The claim arrives with a label on the managed cluster.
+    world.hub.label("ManagedCluster", "c1", &[("no-such-claim", Some("here"))]).await;
+    world.template_says("mixed", "c1", "bad", "Compliant; notification").await;
+    assert_eq!(world.clusters["c1"].get("ConfigMap", "default", "bad").await.unwrap()["data"]["key"], "here");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_name_over_its_limit_is_told_where_the_cluster_name_is_too_long() {
+    let config = sample!();
+    let long = "a-managed-cluster-whose-name-fills-all-that-a-label-can-hold-63";
+    assert_eq!(long.len(), 63);
+    let mut world = World::start_clusters(&["c1", long]).await;
+    world.start_hub();
+    world.apply_policies(&config).await;
+    backed_up(&world, long).await;
+    let said = world.template_says(BACKUP, long, "create-schedule-resource", "63").await;
+    assert!(said.starts_with("NonCompliant; violation - "), "{said}");
+    assert!(said.contains(&format!("acm-pv-dpa-1-{long}")) && said.contains("backupPrefix"), "{said}");
+    assert!(world.clusters[long].list("Schedule", None).await.is_empty());
+    world.policy_is(INSTALL, long, "Compliant").await;
+    goes_on(&world, "c1").await;
+    world.stop().await;
+}
+
+/// What the policies of c2 say while its kubeconfig Secret is as given; c1 goes on meanwhile, and c2 follows when the
+/// Secret is right.
+async fn faulty_credentials(kubeconfig: &str, parts: &[&str]) {
+    let Some(config) = config_map("pv-snap") else {
+        println!("skipped: ../shared/data is absent");
+        return;
+    };
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    world.write_credentials("c2", kubeconfig).await;
+    backed_up(&world, "c2").await;
+    goes_on(&world, "c1").await;
+    for (policy, template) in [(INSTALL, "create-ns-oadp-operators"), (BACKUP, "create-schedule-resource")] {
+        let said = world.template_says(policy, "c2", template, "cluster c2").await;
+        assert!(said.starts_with("NonCompliant; violation - cluster c2"), "{said}");
+        for part in parts {
+            assert!(said.contains(part), "{part:?} in {said}");
+        }
+        assert!(!said.contains("S3CRET"), "{said}");
+    }
+    world.policy_is(INSTALL, "c2", "NonCompliant").await;
+    assert!(world.clusters["c2"].get("Namespace", "", VELERO).await.is_none());
+
+    world.write_credentials("c2", &world.clusters["c2"].kubeconfig).await;
+    world.protect("c2").await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kubeconfig_that_does_not_parse_is_told() {
+    faulty_credentials("S3CRET: [", &["Secret c2/flotilla-kubeconfig", "failed to read the kubeconfig"])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kubeconfig_with_a_plugin_is_refused() {
+    let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: \
+                      'http://127.0.0.1:1'}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, \
+                      user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: /bin/S3CRET}}}]\n";
+    faulty_credentials(kubeconfig, &["Secret c2/flotilla-kubeconfig", "`exec`", "use a token"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_not_accepted_is_told() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    let wrong = world.clusters["c2"].kubeconfig.replace(world.server("c2").token(), "S3CRET");
+    world.write_credentials("c2", &wrong).await;
+    backed_up(&world, "c2").await;
+    goes_on(&world, "c1").await;
+    let said = world.template_says(INSTALL, "c2", "create-ns-oadp-operators", "failed to log in").await;
+    assert!(said.contains("check its kubeconfig Secret in namespace c2 on the hub"), "{said}");
+    assert!(!said.contains("S3CRET"), "{said}");
+
+    world.write_credentials("c2", &world.clusters["c2"].kubeconfig).await;
+    world.protect("c2").await;
+
+    // Credentials that are spoilt later: the connection that was made from the good ones is not used any more.
+    world.write_credentials("c2", &wrong).await;
+    world.template_says(INSTALL, "c2", "create-ns-oadp-operators", "failed to log in").await;
+    assert!(world.clusters["c2"].get("Schedule", VELERO, "acm-pv-dpa-1-c2").await.is_some());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_without_a_secret_is_told_how_to_join() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    world.hub.delete("Secret", "c2", "flotilla-kubeconfig").await;
+    backed_up(&world, "c2").await;
+    goes_on(&world, "c1").await;
+    let said = world.template_says(INSTALL, "c2", "create-ns-oadp-operators", "cluster c2").await;
+    assert_eq!(
+        said,
+        "NonCompliant; violation - cluster c2 is not joined: there is no kubeconfig Secret for it on the hub; run \
+         `flotilla cluster join c2 --kubeconfig FILE`"
+    );
+    world.write_credentials("c2", &world.clusters["c2"].kubeconfig).await;
+    world.protect("c2").await;
+
+    // Taken away again: nothing is removed, and it is told again.
+    world.hub.delete("Secret", "c2", "flotilla-kubeconfig").await;
+    world.template_says(INSTALL, "c2", "create-ns-oadp-operators", "is not joined").await;
+    assert!(world.clusters["c2"].get("Schedule", VELERO, "acm-pv-dpa-1-c2").await.is_some());
+    world.stop().await;
+}
+
+async fn create_definition(user: &User, definition: &Value) {
+    let mut definition = definition.clone();
+    for field in ["resourceVersion", "uid", "creationTimestamp", "generation", "managedFields"] {
+        definition["metadata"].as_object_mut().unwrap().remove(field);
+    }
+    definition.as_object_mut().unwrap().remove("status");
+    user.apply(definition, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_kind_is_told_and_its_arrival_brings_the_policy_back() {
+    let config = sample!();
+    let world = World::start().await;
+    let c2 = &world.clusters["c2"];
+    let definitions = c2.list("CustomResourceDefinition", None).await;
+    let taken = ["dataprotectionapplications.oadp.openshift.io", "schedules.velero.io"];
+    for name in taken {
+        c2.delete("CustomResourceDefinition", "", name).await;
+    }
+    world.apply_policies(&config).await;
+    backed_up(&world, "c2").await;
+    let said = world.template_says(INSTALL, "c2", "create-oadp-dpa-resource", "mapping").await;
+    assert_eq!(
+        said,
+        "NonCompliant; violation - couldn't find mapping resource with kind DataProtectionApplication in API version \
+         oadp.openshift.io/v1alpha1, please check if you have CRD deployed"
+    );
+    goes_on(&world, "c1").await;
+    for name in taken {
+        create_definition(c2, &definitions[name]).await;
+    }
+    world.protect("c2").await;
+
+    // The kind goes while it is in use, and comes back.
+    c2.delete("CustomResourceDefinition", "", "schedules.velero.io").await;
+    world.template_says(BACKUP, "c2", "create-schedule-resource", "couldn't find mapping").await;
+    create_definition(c2, &definitions["schedules.velero.io"]).await;
+    world.protect("c2").await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_a_cluster_refuses_is_told_once() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    let templates = json!([
+        template("bad", &a_config_map("Not_A_Name", "yes")),
+        template("good", &a_config_map("g", "y"))
+    ]);
+    world.hub.apply(policy("refused", &templates), POLICIES).await;
+    world.hub.apply(binding("refused"), POLICIES).await;
+    world.protect("c1").await;
+    let said = world.template_says("refused", "c1", "bad", "cannot be created").await;
+    assert!(
+        said.starts_with(
+            "NonCompliant; violation - configmaps [Not_A_Name] in namespace default is missing, and cannot be \
+             created, reason: `"
+        ),
+        "{said}"
+    );
+    world.template_says("refused", "c1", "good", "Compliant").await;
+    // It is tried again, and says the same: no new entry in the history.
+    world.hub.label("ManagedCluster", "c1", &[("another", Some("label"))]).await;
+    let templates = json!([
+        template("bad", &a_config_map("Not_A_Name", "yes")),
+        template("good", &a_config_map("g", "z"))
+    ]);
+    world.hub.apply(policy("refused", &templates), POLICIES).await;
+    world.clusters["c1"]
+        .wait("the other template to go on", "ConfigMap", Some("default"), |maps| {
+            (maps.get("g")?["data"]["key"] == "z").then_some(())
+        })
+        .await;
+    let replica = world
+        .hub
+        .wait("both to have reported", "Policy", Some("c1"), |policies| {
+            let replica = policies.get("policies.refused")?;
+            newest(replica, "good").filter(|message| message.contains("found as specified"))?;
+            Some(replica.clone())
+        })
+        .await;
+    let details = replica["status"]["details"].as_array().unwrap();
+    let bad = details.iter().find(|detail| detail["templateMeta"]["name"] == "bad").unwrap();
+    assert_eq!(bad["history"].as_array().unwrap().len(), 1, "{bad:#}");
+    world.stop().await;
+}
