@@ -3,13 +3,13 @@
 use std::sync::{Arc, PoisonError};
 
 use super::super::evaluate::allows_destructive;
-use super::{Outcome, Worker, replica};
+use super::super::prepare;
+use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::cluster;
 use crate::adapters::hub::EventKind;
 use crate::api::ocm::policy::Policy;
 use crate::clock;
-use crate::pipeline::placement::Verdict;
 use crate::pipeline::plan::{PruneAction, prune};
 use crate::pipeline::policy::PolicyKey;
 
@@ -21,25 +21,18 @@ impl Worker {
         policy: Option<Arc<Policy>>,
     ) -> Result<Outcome, ApiError> {
         let Some(replica) = self.replica(key) else { return Ok(Outcome::Settled) };
-        if replica::is_foreign(&replica) || replica.is_deleting() {
+        if prepare::is_foreign(&replica) || replica.is_deleting() {
             return Ok(Outcome::Settled);
         }
-        let reasons = {
+        let keep = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
-            if fleet.lacks_placement(key) {
-                tracing::warn!(cluster = self.name, policy = %key, "its Placement is gone: nothing is removed from the cluster");
-                return Ok(Outcome::Settled);
-            }
-            fleet.why_not(key, &self.name, clock::now())
+            prepare::reason_to_keep(&fleet, key, &self.name, clock::now())
         };
-        if let Some((placement, verdict)) = reasons.iter().find(|(_, verdict)| !is_deliberate(verdict)) {
-            tracing::warn!(
-                cluster = self.name, policy = %key, placement, %verdict,
-                "the cluster is not selected for a reason that nobody chose: nothing is removed from it"
-            );
+        if let Some(reason) = keep {
+            tracing::warn!(cluster = self.name, policy = %key, reason, "nothing is removed from the cluster");
             return Ok(Outcome::Settled);
         }
-        let inventory = match replica::inventory(Some(&replica)) {
+        let inventory = match prepare::inventory(Some(&replica)) {
             Ok(inventory) => inventory,
             Err(error) => {
                 tracing::error!(cluster = self.name, policy = %key, %error, "nothing is removed by this inventory");
@@ -87,12 +80,5 @@ impl Worker {
         self.written.remove(key);
         self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         Ok(Outcome::Settled)
-    }
-}
-
-fn is_deliberate(verdict: &Verdict) -> bool {
-    match verdict {
-        Verdict::In(_) => true,
-        Verdict::Out(reason) => reason.is_deliberate(),
     }
 }
