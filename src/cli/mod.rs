@@ -8,10 +8,14 @@ mod completions;
 mod exit;
 mod hub;
 mod hub_access;
+mod messages;
 mod output;
+mod plan;
+mod render;
 mod signals;
 mod sim;
 mod stand_in;
+mod status;
 mod telemetry;
 mod values;
 
@@ -58,6 +62,9 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Hub(hub::Options),
+    Render(render::Options),
+    Plan(plan::Options),
+    Status(status::Options),
     Cluster(cluster::Options),
     Sim(sim::Options),
     Completions(completions::Options),
@@ -68,13 +75,21 @@ impl Command {
     fn log_level(&self) -> &'static str {
         match self {
             Self::Hub(_) => "info",
-            Self::Cluster(_) | Self::Sim(_) | Self::Completions(_) => "warn",
+            Self::Render(_)
+            | Self::Plan(_)
+            | Self::Status(_)
+            | Self::Cluster(_)
+            | Self::Sim(_)
+            | Self::Completions(_) => "warn",
         }
     }
 
     async fn run(self) -> Outcome {
         match self {
             Self::Hub(options) => hub::run(options).await,
+            Self::Render(options) => render::run(&options),
+            Self::Plan(options) => plan::run(options).await,
+            Self::Status(options) => status::run(options).await,
             Self::Cluster(options) => cluster::run(options).await,
             Self::Sim(options) => sim::run(options).await,
             Self::Completions(options) => completions::run(&options),
