@@ -5,6 +5,7 @@
 
 mod cluster;
 mod completions;
+mod demo;
 mod exit;
 mod hub;
 mod hub_access;
@@ -67,6 +68,7 @@ enum Command {
     Status(status::Options),
     Cluster(cluster::Options),
     Sim(sim::Options),
+    Demo(demo::Options),
     Completions(completions::Options),
 }
 
@@ -75,6 +77,8 @@ impl Command {
     fn log_level(&self) -> &'static str {
         match self {
             Self::Hub(_) => "info",
+            // The story is told on stdout; what the hub in it warns of on the way is part of it.
+            Self::Demo(_) => "error",
             Self::Render(_)
             | Self::Plan(_)
             | Self::Status(_)
@@ -92,6 +96,7 @@ impl Command {
             Self::Status(options) => status::run(options).await,
             Self::Cluster(options) => cluster::run(options).await,
             Self::Sim(options) => sim::run(options).await,
+            Self::Demo(options) => demo::run(options).await,
             Self::Completions(options) => completions::run(&options),
         }
     }
