@@ -1,5 +1,7 @@
 //! The stand-in, the hub and the commands as processes of their own that only meet on the network.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod cli_support;
 
 use std::os::unix::fs::PermissionsExt;
@@ -30,8 +32,9 @@ impl User {
     }
 
     fn apply(&self, path: &str) {
-        let gathered = source::gather([Path::new(path)]);
+        let mut gathered = source::gather([Path::new(path)]);
         assert!(gathered.errors.is_empty(), "{:?}", gathered.errors);
+        gathered.objects.sort_by_key(|found| found.manifest.kind() != "Namespace");
         for found in gathered.objects {
             let gvk = found.manifest.gvk();
             let namespace = source::is_namespaced(&gvk.group, &gvk.kind).then_some(NAMESPACE);

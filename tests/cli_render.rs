@@ -1,5 +1,7 @@
 //! `flotilla render`: objects from files alone, and what bad files get.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod cli_support;
 
 use cli_support::{Ended, flotilla, flotilla_with_input, project, read, shared_data, write};

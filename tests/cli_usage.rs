@@ -1,5 +1,7 @@
 //! The command line itself: help, completions, usage errors, exit codes.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod cli_support;
 
 use std::io::Read;

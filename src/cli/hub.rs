@@ -47,12 +47,7 @@ pub(crate) async fn run(options: Options) -> Outcome {
     if options.listen.port() == 0 {
         output::line(&format!("listening on {}", server.address()))?;
     }
-    let work = controller::run(
-        HubOptions { kubeconfig: options.kubeconfig, ..HubOptions::default() },
-        metrics,
-        ready,
-        stop.clone(),
-    );
+    let work = controller::run(HubOptions { kubeconfig: options.kubeconfig }, metrics, ready, stop.clone());
     tokio::pin!(work);
     loop {
         tokio::select! {

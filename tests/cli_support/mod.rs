@@ -1,6 +1,7 @@
 //! The built `flotilla` as a person runs it: arguments in, exit code and output out.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "a test reads and writes files and measures its patience")]
 
 use std::ffi::OsStr;

@@ -57,22 +57,22 @@ impl<'a> Story<'a> {
             "\nThe files and kubeconfigs of the demo:\n  $ cd {}",
             self.directory.display()
         ))?;
-        self.gesture(
+        gesture(
             "The policy sets, their placements and the configuration go to the hub:",
             HUB,
             &format!("apply -k {POLICY_DIRECTORY}"),
         )?;
         self.apply(&self.fleet.hub, &files::policies()?).await?;
 
-        self.gesture("An app runs on c1:", "c1", &format!("apply -f {APP_FILE}"))?;
+        gesture("An app runs on c1:", "c1", &format!("apply -f {APP_FILE}"))?;
         self.apply(&self.connect("c1").await?, &files::app()?).await?;
 
-        self.gesture("c1 is to be backed up:", HUB, "label managedcluster c1 acm-pv-dr=backup")?;
+        gesture("c1 is to be backed up:", HUB, "label managedcluster c1 acm-pv-dr=backup")?;
         self.label("c1", "acm-pv-dr", "backup").await?;
         let backup =
             self.within(&hub, "the first completed backup on c1", self.first_backup(&hub, &c1)).await?;
 
-        self.gesture(
+        gesture(
             "c2 is to have what is in that backup:",
             HUB,
             &format!("label managedcluster c2 acm-app-restore={backup}"),
@@ -82,10 +82,10 @@ impl<'a> Story<'a> {
         let took = self.began.elapsed();
 
         let names: Vec<String> = APP_KINDS.iter().map(|(_, kind)| kind.to_lowercase()).collect();
-        self.gesture("The app is on c2:", "c2", &format!("get -n {APP_NAMESPACE} {}", names.join(",")))?;
-        self.show_app(&c2)?;
+        gesture("The app is on c2:", "c2", &format!("get -n {APP_NAMESPACE} {}", names.join(",")))?;
+        show_app(&c2)?;
         let text = self.within(&hub, "all policies to be compliant", self.compliant(&hub)).await?;
-        self.show_status(&text)?;
+        show_status(&text)?;
         output::line(&format!("\nFrom nothing to the restored app in {:.1} s.", took.as_secs_f64()))
     }
 
@@ -118,11 +118,6 @@ impl<'a> Story<'a> {
         Connection::from_file(Some(&self.fleet.kubeconfig(name)), deaf())
             .await
             .map_err(|error| Failure::new(error.to_string()))
-    }
-
-    /// A command, as a user would type it.
-    fn gesture(&self, why: &str, server: &str, arguments: &str) -> Result<(), Failure> {
-        output::line(&format!("\n{why}\n  $ kubectl --kubeconfig {server}.kubeconfig {arguments}"))
     }
 
     /// Something that happened, when it is news.
@@ -174,7 +169,7 @@ impl<'a> Story<'a> {
         if let Ok(done) = tokio::time::timeout(self.timeout, step).await {
             return done;
         }
-        self.show_status(&status::overview(&hub.snapshot()).text)?;
+        show_status(&status::overview(&hub.snapshot()).text)?;
         Err(Failure::new(format!(
             "failed to finish the demo: waited {} s for {what}",
             self.timeout.as_secs_f64()
@@ -243,16 +238,6 @@ impl<'a> Story<'a> {
         self.progress(&format!("{cluster} {} {}", object.kind(), object.name().unwrap_or_default()), phase)
     }
 
-    fn show_app(&self, c2: &Watching) -> Result<(), Failure> {
-        let snapshot = c2.snapshot();
-        for (api_version, kind) in APP_KINDS {
-            for object in all(&snapshot, api_version, kind, Some(APP_NAMESPACE)) {
-                output::line(&format!("  {}/{}", kind.to_lowercase(), object.name().unwrap_or_default()))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Waits for a moment in which all is well and shows the status of that moment. With minutes this short some backup is
     /// under way most of the time.
     async fn compliant(&self, hub: &Watching) -> Result<String, Failure> {
@@ -265,12 +250,27 @@ impl<'a> Story<'a> {
         })
         .await
     }
+}
 
-    fn show_status(&self, text: &str) -> Result<(), Failure> {
-        output::line("\nThe fleet:\n  $ flotilla status --kubeconfig hub.kubeconfig")?;
-        for line in text.lines() {
-            output::line(format!("  {line}").trim_end())?;
+/// A command, as a user would type it.
+fn gesture(why: &str, server: &str, arguments: &str) -> Result<(), Failure> {
+    output::line(&format!("\n{why}\n  $ kubectl --kubeconfig {server}.kubeconfig {arguments}"))
+}
+
+fn show_app(c2: &Watching) -> Result<(), Failure> {
+    let snapshot = c2.snapshot();
+    for (api_version, kind) in APP_KINDS {
+        for object in all(&snapshot, api_version, kind, Some(APP_NAMESPACE)) {
+            output::line(&format!("  {}/{}", kind.to_lowercase(), object.name().unwrap_or_default()))?;
         }
-        Ok(())
     }
+    Ok(())
+}
+
+fn show_status(text: &str) -> Result<(), Failure> {
+    output::line("\nThe fleet:\n  $ flotilla status --kubeconfig hub.kubeconfig")?;
+    for line in text.lines() {
+        output::line(format!("  {line}").trim_end())?;
+    }
+    Ok(())
 }

@@ -132,5 +132,9 @@ fn one_placement(placement: &PlacementReport, why: bool) -> String {
 }
 
 fn malformed(report: &Report) -> String {
-    report.malformed.iter().map(|error| format!("left out: {error}\n")).collect()
+    let mut text = String::new();
+    for error in &report.malformed {
+        let _written = writeln!(text, "left out: {error}");
+    }
+    text
 }
