@@ -71,7 +71,7 @@ pub(crate) async fn run(options: Options) -> Outcome {
     files::write(&directory)?;
     let stop = CancellationToken::new();
     let hub = controller::run(
-        HubOptions { kubeconfig: Some(fleet.kubeconfig(HUB)) },
+        HubOptions { kubeconfig: Some(fleet.kubeconfig(HUB)), ..HubOptions::default() },
         Arc::default(),
         Arc::default(),
         stop.clone(),
