@@ -68,8 +68,9 @@ pub fn read_documents(text: &str) -> Result<Vec<Value>, YamlError> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options(Dialect::Kubernetes))
-        .map_err(|error| fault(&error))?;
+    let parse = |text: &str| serde_saphyr::from_multiple_with_options(text, options(Dialect::Kubernetes));
+    let documents: Vec<Value> =
+        parse(text).or_else(|error| parse(&reflow::indent_quoted_lines(text)).map_err(|_| fault(&error)))?;
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 

@@ -293,13 +293,6 @@ async fn own_policies_back_up_and_restore() {
     world.hub.label("ManagedCluster", "c2", &[("acm-app-restore", Some(&backup))]).await;
     world.policy_is("oadp-hdr-app-install", "c2", "Compliant").await;
     world.stage.advance_minutes(2).await;
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    for (n, p) in world.hub.list("Policy", Some("c2")).await {
-        for d in p["status"]["details"].as_array().unwrap() {
-            println!("{n} {} {:?} {}", d["templateMeta"]["name"], d["compliant"], d["history"][0]["message"]);
-        }
-    }
-    println!("{:?}", world.clusters["c2"].list("Backup", None).await.keys());
     world.clusters["c2"]
         .wait("the restore to complete", "Restore", Some(VELERO), |restores| {
             (restores.get(&format!("restore-{backup}"))?["status"]["phase"] == "Completed").then_some(())

@@ -3,3 +3,4 @@
 pub mod api_server;
 pub mod cluster;
 pub mod hub;
+pub mod source;

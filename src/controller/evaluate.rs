@@ -16,7 +16,7 @@ use crate::pipeline::compliance::assess as message;
 use crate::pipeline::config::{self, Diagnostic, Severity};
 use crate::pipeline::placement::claims;
 use crate::pipeline::plan::CheckPlan;
-use crate::pipeline::plan::check::{Situation, plan};
+use crate::pipeline::plan::check::{Entries, Situation, plan};
 use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::policy::checks::{self, Check};
@@ -332,6 +332,11 @@ fn evaluate_check(
     }
     let resolved = match resolved {
         Ok(resolved) => resolved,
+        // Its text quotes the template, which holds what the hub phase read from a Secret.
+        Err(_) if rendered.sensitive => {
+            let text = "the template failed; its error is withheld because it holds values of a Secret";
+            return Ok(CheckState::Reported(message::violation(text)));
+        }
         Err(error) => return Ok(CheckState::Reported(message::violation(&error.to_string()))),
     };
     let doubtful = resolved.object_templates.is_empty() && !template.not_found.is_empty();
@@ -345,7 +350,12 @@ fn evaluate_check(
         allow_destructive: allows_destructive(subject.policy),
         may_prune: true,
     };
-    match plan(&check, &resolved.object_templates, &situation) {
+    let entries = Entries {
+        resolved: &resolved.object_templates,
+        skipped: &resolved.skipped,
+        sensitive: rendered.sensitive || resolved.sensitive,
+    };
+    match plan(&check, &entries, &situation) {
         Ok(plan) => Ok(CheckState::Planned { check: Box::new(check), plan }),
         Err(waiting) => Err(waiting.references),
     }

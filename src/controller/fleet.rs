@@ -641,3 +641,6 @@ fn replace<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::fleet::{Effects, Fleet, Policies};
 use super::inbox::{Inbox, Portion};
 use super::metrics::Metrics;
+use super::prepare;
 use super::reporter::{self, Reports};
 use super::worker::{Desk, Shared, Worker, covers};
 use crate::adapters::api_server::{Change, Listener, WatchState};
@@ -146,17 +147,10 @@ impl Crew {
     /// The first look: every object of the hub, in the order in which they build on each other.
     fn take_in_everything(&mut self) {
         let snapshot = self.shared.hub.connection().snapshot();
-        let mut effects = Effects::default();
-        for kind in HubKind::ALL {
-            if let Answer::Found(objects) = snapshot.list(&kind.gvk(), None) {
-                let mut fleet = self.shared.fleet.write().unwrap_or_else(PoisonError::into_inner);
-                for object in objects {
-                    if let Some(key) = object.key() {
-                        effects.join(fleet.apply(kind, &key, Some(&object), clock::now()));
-                    }
-                }
-            }
-        }
+        let mut effects = {
+            let mut fleet = self.shared.fleet.write().unwrap_or_else(PoisonError::into_inner);
+            prepare::take_in_everything(&mut fleet, &snapshot, clock::now())
+        };
         let clusters: Vec<String> = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
             fleet.cluster_names().map(ToOwned::to_owned).collect()

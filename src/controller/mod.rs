@@ -8,6 +8,7 @@ pub mod fleet;
 mod hub_loop;
 mod inbox;
 mod metrics;
+pub mod prepare;
 mod reporter;
 mod retry;
 mod worker;

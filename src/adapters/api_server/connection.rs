@@ -51,7 +51,7 @@ impl Connection {
     }
 
     fn new(config: kube::Config, listener: Listener) -> Result<Self, KubeconfigError> {
-        let server = config.cluster_url.to_string();
+        let server = without_user(&config.cluster_url);
         let client = kube::Client::try_from(config)
             .map_err(|error| KubeconfigError::Unusable { reason: error.to_string() })?;
         Ok(Self { client, server, kinds: Arc::default(), watches: Mutex::default(), listener })
@@ -222,5 +222,26 @@ impl Connection {
 
     fn watches(&self) -> std::sync::MutexGuard<'_, BTreeMap<WatchKey, Arc<ObjectWatch>>> {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The address without a user and password in it: it is shown in logs and statuses.
+fn without_user(url: &http::Uri) -> String {
+    let text = url.to_string();
+    match url.authority().and_then(|authority| authority.as_str().rsplit_once('@')) {
+        Some((user, _)) => text.replacen(&format!("{user}@"), "", 1),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_address_is_not_shown() {
+        let shown = |url: &str| without_user(&url.parse().unwrap());
+        assert_eq!(shown("http://user:secret@127.0.0.1:80/clusters/hub"), "http://127.0.0.1:80/clusters/hub");
+        assert_eq!(shown("https://[::1]:6443/"), "https://[::1]:6443/");
     }
 }

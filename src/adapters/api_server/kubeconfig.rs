@@ -49,6 +49,8 @@ async fn configuration(kubeconfig: Kubeconfig) -> Result<kube::Config, Kubeconfi
         .await
         .map_err(|error| KubeconfigError::Unusable { reason: error.to_string() })?;
     config.connect_timeout = Some(super::connection::CONNECT_TIMEOUT);
+    // Every caller has its own way of trying again; the client's would hide a refusing server for minutes.
+    config.default_retry = false;
     Ok(config)
 }
 

@@ -5,6 +5,7 @@
 pub mod credentials;
 mod decisions;
 mod events;
+pub mod membership;
 mod replicas;
 mod statuses;
 
@@ -18,7 +19,7 @@ pub use events::{EventKind, HubEvent, lasting_name};
 pub use replicas::ReplicaWrite;
 
 use crate::adapters::api_server::kubeconfig::KubeconfigError;
-use crate::adapters::api_server::{ApiError, Connection, Depth, Listener, WatchKey, WatchState};
+use crate::adapters::api_server::{ApiError, Connection, Depth, Listener, ObjectWatch, WatchKey, WatchState};
 use crate::api::object::{GroupVersionKind, Manifest};
 
 /// A hub that cannot be used.
@@ -130,8 +131,19 @@ impl Hub {
         &self.connection
     }
 
-    /// Starts the standing watches and waits for their first lists.
+    /// Starts all standing watches and waits for their first lists.
     pub async fn watch(&self) -> Result<(), HubError> {
+        let mut started = self.start_objects().await?;
+        started.extend(self.start_credentials().await?);
+        settle(started).await
+    }
+
+    /// Starts the watches of [`HubKind::ALL`] alone: enough to look at the fleet, without access to Secrets.
+    pub async fn watch_objects(&self) -> Result<(), HubError> {
+        settle(self.start_objects().await?).await
+    }
+
+    async fn start_objects(&self) -> Result<Vec<(String, Arc<ObjectWatch>)>, HubError> {
         let mut started = Vec::new();
         for kind in HubKind::ALL {
             let gvk = kind.gvk();
@@ -142,6 +154,11 @@ impl Hub {
                 Err(source) => return Err(HubError::Watch { kind: gvk.kind, source }),
             }
         }
+        Ok(started)
+    }
+
+    async fn start_credentials(&self) -> Result<Vec<(String, Arc<ObjectWatch>)>, HubError> {
+        let mut started = Vec::new();
         for selector in credentials::SELECTORS {
             let key = WatchKey {
                 gvk: GroupVersionKind::new("v1", "Secret"),
@@ -155,18 +172,22 @@ impl Hub {
                 Err(source) => return Err(HubError::Watch { kind: "Secret".to_owned(), source }),
             }
         }
-        for (kind, watch) in started {
-            match watch.settled().await {
-                WatchState::Synced | WatchState::Loading => {}
-                WatchState::KindGone => return Err(HubError::KindMissing { kind }),
-                WatchState::Failing { message, .. } => return Err(HubError::WatchState { kind, message }),
-            }
-        }
-        Ok(())
+        Ok(started)
     }
 
     /// The Secrets that may hold a cluster's kubeconfig.
     pub fn credential_secrets(&self) -> Vec<Arc<Manifest>> {
         self.connection.selected(&GroupVersionKind::new("v1", "Secret"))
     }
+}
+
+async fn settle(started: Vec<(String, Arc<ObjectWatch>)>) -> Result<(), HubError> {
+    for (kind, watch) in started {
+        match watch.settled().await {
+            WatchState::Synced | WatchState::Loading => {}
+            WatchState::KindGone => return Err(HubError::KindMissing { kind }),
+            WatchState::Failing { message, .. } => return Err(HubError::WatchState { kind, message }),
+        }
+    }
+    Ok(())
 }

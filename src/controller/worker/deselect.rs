@@ -3,14 +3,14 @@
 use std::sync::{Arc, PoisonError};
 
 use super::super::evaluate::allows_destructive;
-use super::{Outcome, Worker, replica};
+use super::super::prepare;
+use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::cluster;
 use crate::adapters::hub::EventKind;
 use crate::api::object::Manifest;
 use crate::api::ocm::policy::Policy;
 use crate::clock;
-use crate::pipeline::placement::Verdict;
 use crate::pipeline::plan::{PruneAction, prune};
 use crate::pipeline::policy::PolicyKey;
 
@@ -22,28 +22,18 @@ impl Worker {
         policy: Option<Arc<Policy>>,
     ) -> Result<Outcome, ApiError> {
         let Some(replica) = self.replica(key) else { return Ok(Outcome::Settled) };
-        if replica::is_foreign(&replica) || replica.is_deleting() {
+        if prepare::is_foreign(&replica) || replica.is_deleting() {
             return Ok(Outcome::Settled);
         }
-        let reasons = {
+        let keep = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
-            match fleet.doubt(key) {
-                Some(doubt) => Err(doubt),
-                None => Ok(fleet.why_not(key, &self.name, clock::now())),
-            }
+            prepare::reason_to_keep(&fleet, key, &self.name, clock::now())
         };
-        let doubt = match &reasons {
-            Err(doubt) => Some(doubt.clone()),
-            Ok(reasons) => reasons
-                .iter()
-                .find(|(_, verdict)| !is_deliberate(verdict))
-                .map(|(placement, verdict)| format!("Placement {placement}: {verdict}")),
-        };
-        if let Some(doubt) = doubt {
-            self.announce_doubt(key, policy.as_deref(), &replica, &doubt).await;
+        if let Some(reason) = keep {
+            self.announce_doubt(key, policy.as_deref(), &replica, &reason).await;
             return Ok(Outcome::Settled);
         }
-        let inventory = match replica::inventory(Some(&replica)) {
+        let inventory = match prepare::inventory(Some(&replica)) {
             Ok(inventory) => inventory,
             Err(error) => {
                 tracing::error!(cluster = self.name, policy = %key, %error, "nothing is removed by this inventory");
@@ -117,12 +107,5 @@ impl Worker {
                 self.record_event(replica, &event).await;
             }
         }
-    }
-}
-
-fn is_deliberate(verdict: &Verdict) -> bool {
-    match verdict {
-        Verdict::In(_) => true,
-        Verdict::Out(reason) => reason.is_deliberate(),
     }
 }

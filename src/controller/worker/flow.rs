@@ -1,16 +1,16 @@
 //! The flow for one policy: render, compare, plan; write down what will be created; push; assess; report.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
-use super::super::evaluate::{CheckState, Evaluated, Evaluation, Subject, evaluate};
+use super::super::evaluate::{CheckState, Evaluated};
 use super::super::metrics::{WriteKind, WriteLabels};
-use super::replica::{self, status_of};
-use super::{Outcome, ROUNDS, Worker};
-use crate::adapters::api_server::{ApiError, Depth, Ensured, WatchKey};
+use super::super::prepare::{self, KnownCompliance, Request};
+use super::{Outcome, Worker};
+use crate::adapters::api_server::{ApiError, Depth, WatchKey};
 use crate::adapters::cluster::{self, Pushed};
 use crate::api::ocm::cluster::ManagedCluster;
-use crate::api::ocm::policy::{ComplianceState, Policy};
+use crate::api::ocm::policy::Policy;
 use crate::pipeline::compliance::assess;
 use crate::pipeline::plan::inventory::{self, Inventory};
 use crate::pipeline::plan::{CheckPlan, StepResult};
@@ -31,14 +31,14 @@ impl Worker {
     ) -> Result<Outcome, ApiError> {
         self.shared.metrics.evaluations.inc();
         let replica = self.replica(key);
-        if let Some(other) = replica.as_ref().filter(|replica| replica::is_foreign(replica)) {
+        if let Some(other) = replica.as_ref().filter(|replica| prepare::is_foreign(replica)) {
             tracing::warn!(
                 cluster = self.name, policy = %key, replica = other.name(),
                 "another controller propagates this policy: standing down"
             );
             return Ok(Outcome::Settled);
         }
-        let before = match replica::inventory(replica.as_ref()) {
+        let before = match prepare::inventory(replica.as_ref()) {
             Ok(inventory) => inventory,
             Err(error) => {
                 tracing::error!(cluster = self.name, policy = %key, %error, "nothing is pruned by this inventory");
@@ -103,7 +103,7 @@ impl Worker {
         enforced: bool,
         inventory: &Inventory,
     ) -> Result<Box<Evaluated>, String> {
-        for _ in 0..ROUNDS {
+        for _ in 0..prepare::ROUNDS {
             let hub_before = self.shared.hub.connection().snapshot();
             let here_before = self.link.as_ref().map(|link| link.connection.snapshot());
             let evaluated = self.evaluate_until_known(policy, managed, enforced, inventory).await?;
@@ -130,57 +130,27 @@ impl Worker {
         inventory: &Inventory,
     ) -> Result<Box<Evaluated>, String> {
         let Some(link) = &self.link else { return Err("not connected".to_owned()) };
-        for _ in 0..ROUNDS {
-            let compliance = self.compliance_here();
-            let evaluation = {
-                let fleet = &self.shared.fleet;
-                let subject = Subject {
-                    policy,
-                    cluster: managed,
-                    facts: &link.facts,
-                    enforced_by_binding: enforced,
-                    hub: Arc::new(self.shared.hub.connection().snapshot()),
-                    observed: Arc::new(link.connection.snapshot()),
-                    inventory,
-                    unreachable: None,
-                    compliance: &|kind, name| compliance.get(&(kind.to_owned(), name.to_owned())).copied(),
-                    policies_of_set: &|namespace, name| {
-                        fleet.read().unwrap_or_else(PoisonError::into_inner).policies_of_set(namespace, name)
-                    },
-                };
-                evaluate(&subject, &self.shared.renderer)
-            };
-            match evaluation {
-                Evaluation::Ready(evaluated) => return Ok(evaluated),
-                Evaluation::Waiting { hub, cluster } => {
-                    if let Ensured::Disconnected(reason) = self.shared.hub.connection().ensure(&hub).await {
-                        return Err(format!("the hub does not answer look-ups: {reason}"));
-                    }
-                    if let Ensured::Disconnected(reason) = link.connection.ensure(&cluster).await {
-                        return Err(reason);
-                    }
-                }
-            }
-        }
-        Err(format!("policy {} asks for ever more look-ups", policy.metadata.name))
+        let fleet = &self.shared.fleet;
+        prepare::evaluate_until_known(&Request {
+            renderer: &self.shared.renderer,
+            hub: self.shared.hub.connection(),
+            link,
+            policy,
+            managed,
+            enforced,
+            inventory,
+            compliance: &|| self.compliance_here(),
+            policies_of_set: &|namespace, name| {
+                fleet.read().unwrap_or_else(PoisonError::into_inner).policies_of_set(namespace, name)
+            },
+        })
+        .await
     }
 
     /// Compliance of policies and their templates on this cluster, by kind and name.
-    pub(super) fn compliance_here(&self) -> BTreeMap<(String, String), ComplianceState> {
-        let mut known = BTreeMap::new();
-        for key in self.replicas().into_keys().chain(self.written.keys().cloned()) {
-            let Some(replica) = self.replica(&key) else { continue };
-            let status = status_of(&replica);
-            if let Some(state) = status.compliant {
-                known.insert(("Policy".to_owned(), key.replicated_name()), state);
-            }
-            for detail in status.details {
-                if let Some(state) = detail.compliant {
-                    known.insert(("ConfigurationPolicy".to_owned(), detail.template_meta.name), state);
-                }
-            }
-        }
-        known
+    fn compliance_here(&self) -> KnownCompliance {
+        let replicas = self.replicas();
+        prepare::compliance(replicas.iter().map(|(key, replica)| (key.clone(), replica.as_ref())))
     }
 
     /// Remembers what the evaluation looked at, on the hub and here; answers what it had not looked at before.

@@ -19,21 +19,18 @@ pub(in crate::controller) use self::desk::{Desk, covers};
 use super::fleet::{Fleet, Policies};
 use super::inbox::Portion;
 use super::metrics::Metrics;
+use super::prepare::{self, Link};
 use super::retry::{Backoff, CONFLICT, REFUSED};
-use crate::adapters::api_server::{ApiError, Connection, Listener};
+use crate::adapters::api_server::{ApiError, Listener};
 use crate::adapters::cluster;
-use crate::adapters::hub::credentials::{self, Credentials};
 use crate::adapters::hub::{Hub, HubKind};
 use crate::api::object::ObjectKey;
 use crate::api::ocm::policy::Policy;
-use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::policy::bindings::Placed;
 use crate::pipeline::render::Renderer;
 use crate::pipeline::render::lookup::Reference;
 
-/// How many times one evaluation may ask for further look-ups before it is given up with an error.
-const ROUNDS: usize = 12;
 /// How long a connection may falter before its cluster counts as unreachable.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -45,13 +42,6 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     /// Who looked up what on the hub.
     pub(super) hub_readers: Mutex<BTreeMap<Reference, BTreeSet<(String, PolicyKey)>>>,
-}
-
-/// A connection and the Secret version that it was made from.
-struct Link {
-    version: String,
-    connection: Connection,
-    facts: ClusterFacts,
 }
 
 /// The worker of one cluster.
@@ -240,7 +230,10 @@ impl Worker {
 
     /// Drops a connection that was made from other credentials than there are now; answers whether it must be tried anew.
     fn drop_stale_link(&mut self) -> bool {
-        let current = self.credentials().ok().flatten().map(|credentials| credentials.version);
+        let current = prepare::credentials_of(&self.shared.hub, &self.name)
+            .ok()
+            .flatten()
+            .map(|credentials| credentials.version);
         if self.link.as_ref().is_some_and(|link| Some(&link.version) == current.as_ref()) {
             return false;
         }
@@ -248,13 +241,6 @@ impl Worker {
         self.trouble = None;
         self.backoff.succeeded();
         true
-    }
-
-    fn credentials(&self) -> Result<Option<Credentials>, credentials::CredentialsError> {
-        let secrets = self.shared.hub.credential_secrets();
-        let own =
-            secrets.iter().find(|secret| credentials::cluster_of(secret).as_deref() == Some(&self.name));
-        own.map(|secret| credentials::read(secret)).transpose()
     }
 
     /// Whether the connection is at fault, with its words.
@@ -273,35 +259,16 @@ impl Worker {
             }
             return Ok(());
         }
-        let credentials = match self.credentials() {
-            Ok(Some(credentials)) => credentials,
-            Ok(None) => {
-                return Err(format!(
-                    "cluster {0} is not joined: there is no kubeconfig Secret for it on the hub; run `flotilla cluster join \
-                     {0} --kubeconfig FILE`",
-                    self.name
-                ));
-            }
-            Err(error) => return Err(format!("cluster {} cannot be reached: {error}", self.name)),
-        };
         let desk = self.desk.clone();
         let listener: Listener = Arc::new(move |key, change| desk.changed(key, change));
-        let connection = Connection::from_secret(&credentials.kubeconfig, listener)
-            .await
-            .map_err(|error| format!("cluster {}: Secret {}: {error}", self.name, credentials.secret))?;
-        connection.probe().await.map_err(|error| self.unreachable(&error.to_string()))?;
-        let facts = cluster::facts(&self.name, &connection).await;
-        tracing::info!(cluster = self.name, server = connection.server(), "connected");
-        self.link = Some(Link { version: credentials.version, connection, facts });
+        let link = prepare::connect(&self.shared.hub, &self.name, listener).await?;
+        tracing::info!(cluster = self.name, server = link.connection.server(), "connected");
+        self.link = Some(link);
         Ok(())
     }
 
     fn unreachable(&self, reason: &str) -> String {
-        format!(
-            "cluster {} cannot be reached: {reason}; nothing is changed there until it answers; check its kubeconfig Secret \
-             in namespace {} on the hub",
-            self.name, self.name
-        )
+        prepare::unreachable(&self.name, reason)
     }
 
     /// Evaluates policies one after the other. The error says why the cluster does not answer.

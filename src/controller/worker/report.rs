@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::super::evaluate::{CheckState, Evaluated, Evaluation, Subject, evaluate};
 use super::super::inbox::Portion;
-use super::replica::{self, status_of};
-use super::{ROUNDS, Worker, has_dependencies};
+use super::super::prepare::{self, ROUNDS, status_of};
+use super::{Worker, has_dependencies};
 use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::hub::{EventKind, HubEvent, ReplicaWrite, lasting_name};
 use crate::api::object::Manifest;
@@ -129,8 +129,8 @@ impl Worker {
         reason: &str,
     ) -> Result<(), ApiError> {
         let replica = self.replica(key);
-        let foreign = replica.as_ref().is_some_and(|replica| replica::is_foreign(replica));
-        let Ok(inventory) = replica::inventory(replica.as_ref()) else { return Ok(()) };
+        let foreign = replica.as_ref().is_some_and(|replica| prepare::is_foreign(replica));
+        let Ok(inventory) = prepare::inventory(replica.as_ref()) else { return Ok(()) };
         if foreign {
             return Ok(());
         }

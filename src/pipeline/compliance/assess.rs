@@ -237,6 +237,7 @@ mod tests {
             templates: vec![ObjectTemplatePlan { plural: "schedules".to_owned(), objects }],
             prune: Vec::new(),
             notes: Vec::new(),
+            sensitive: false,
         }
     }
 

@@ -29,12 +29,18 @@ pub struct Situation<'a> {
     pub may_prune: bool,
 }
 
+/// The rendered object templates of a check.
+pub struct Entries<'a> {
+    /// One per object template, in the order of the policy.
+    pub resolved: &'a [Result<Value, RenderError>],
+    /// Which of them called `skipObject`.
+    pub skipped: &'a BTreeSet<usize>,
+    /// Whether values of Secrets went into them.
+    pub sensitive: bool,
+}
+
 /// Plans one check. `Err` names what must be watched first.
-pub fn plan(
-    check: &Check,
-    entries: &[Result<Value, RenderError>],
-    situation: &Situation<'_>,
-) -> Result<CheckPlan, Waiting> {
+pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> Result<CheckPlan, Waiting> {
     let context = Context {
         remediation: check.remediation,
         observed: situation.observed,
@@ -45,7 +51,11 @@ pub fn plan(
     let mut templates = Vec::new();
     let mut notes = Vec::new();
     let mut doubtful = false;
-    for (index, entry) in entries.iter().enumerate() {
+    for (index, entry) in entries.resolved.iter().enumerate() {
+        if entries.skipped.contains(&index) {
+            templates.push(skipped(entry));
+            continue;
+        }
         let desired = entry.as_ref().map_err(ToString::to_string).and_then(|entry| {
             target::read(index, &check.name, entry, situation.cluster).map_err(|error| error.to_string())
         });
@@ -73,7 +83,26 @@ pub fn plan(
         .collect();
     let may_prune = situation.may_prune && !doubtful;
     let prune = prune::leftovers(check, &wanted, may_prune, situation)?;
-    Ok(CheckPlan { name: check.name.clone(), templates, prune, notes })
+    Ok(CheckPlan { name: check.name.clone(), templates, prune, notes, sensitive: entries.sensitive })
+}
+
+/// A template that took itself out.
+fn skipped(entry: &Result<Value, RenderError>) -> ObjectTemplatePlan {
+    let kind =
+        entry.as_ref().ok().and_then(|entry| entry["objectDefinition"]["kind"].as_str()).unwrap_or("object");
+    let finding = Finding {
+        namespace: None,
+        names: Vec::new(),
+        compliant: true,
+        reason: Reason::Other { reason: "Resource found as expected".to_owned() },
+        message: Some(format!(
+            "All objects of kind {kind} were skipped by the `skipObject` template function"
+        )),
+    };
+    ObjectTemplatePlan {
+        plural: String::new(),
+        objects: vec![ObjectPlan { key: None, desired: None, observed: None, finding, step: Step::Nothing }],
+    }
 }
 
 /// A template that only has an error to report.

@@ -129,6 +129,8 @@ pub struct CheckPlan {
     pub prune: Vec<PrunePlan>,
     /// What was changed on the way from the policy's text to the objects (deprecated fields).
     pub notes: Vec<String>,
+    /// Whether values of Secrets went into the templates, so that differences must not be shown.
+    pub sensitive: bool,
 }
 
 impl CheckPlan {

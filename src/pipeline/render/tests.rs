@@ -209,3 +209,19 @@ fn hostile_templates_end_in_an_error() {
         ),
     ]);
 }
+
+#[test]
+fn a_looked_up_object_is_a_value_like_any_other() {
+    let snapshot = Snapshot::of([serde_json::json!({
+        "apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": "b", "namespace": "n"}})]);
+    let look = r#"{{ $found := lookup "velero.io/v1" "Backup" "n" "b" }}"#;
+    for (text, expected) in [
+        ("{{ if $found }}yes{{ end }}", "yes"),
+        ("{{ if or false $found }}yes{{ end }}", "yes"),
+        ("{{ with $found }}{{ .metadata.name }}{{ end }}", "b"),
+        ("{{ $found.metadata.name }} {{ $found.status.phase }}", "b <no value>"),
+        ("{{ not $found }}", "false"),
+    ] {
+        assert_eq!(render_text(&format!("{look}{text}"), &snapshot), Ok(expected.to_owned()), "{text}");
+    }
+}

@@ -383,7 +383,9 @@ impl<'t> Executor<'t, '_, '_> {
 
     /// Follows a chain of field names.
     fn fields(&mut self, receiver: Value, boxed: bool, names: &[Arc<str>]) -> Walk<Value> {
-        if let Value::Object(object) = &receiver {
+        if let Value::Object(object) = &receiver
+            && !names.is_empty()
+        {
             return self.object_fields(object.fields(), names);
         }
         let (mut receiver, mut boxed) = (receiver, boxed);

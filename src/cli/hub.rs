@@ -1,0 +1,81 @@
+//! `flotilla hub`: the process that drives the fleet.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::exit::{Exit, Failure, Outcome};
+use super::hub_access::hub_failure;
+use super::output;
+use super::signals::Signals;
+use crate::controller::{self, HubOptions, Metrics, RunError};
+use crate::server::{Health, ListenError, Server};
+
+const EXAMPLES: &str = "\
+Examples:
+  flotilla hub                                       in a Pod, or with the current kubeconfig
+  flotilla hub --kubeconfig hub.kubeconfig --listen 127.0.0.1:8080
+  curl http://127.0.0.1:8080/readyz
+
+It stops on SIGTERM and SIGINT. Exit codes: 0 stopped, 2 could not run.";
+
+/// Run the hub: select clusters, render policies, push them, report compliance
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Kubeconfig of the hub. Default: KUBECONFIG, ~/.kube/config, or the Pod's service account
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Where to serve /healthz, /readyz and /metrics; port 0 takes any free one and prints it
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+}
+
+/// Runs the command.
+pub(crate) async fn run(options: Options) -> Outcome {
+    let mut signals = Signals::listen()?;
+    let stop = CancellationToken::new();
+    let ready = Arc::new(AtomicBool::new(false));
+    let metrics = Arc::new(Metrics::default());
+    let health = Health { ready: ready.clone(), stop: stop.clone(), metrics: metrics.clone() };
+    let server = Server::start(options.listen, health).await.map_err(|error| listen_failure(&error))?;
+    tracing::info!(address = %server.address(), "serving /healthz, /readyz and /metrics");
+    if options.listen.port() == 0 {
+        output::line(&format!("listening on {}", server.address()))?;
+    }
+    let work = controller::run(
+        HubOptions { kubeconfig: options.kubeconfig, ..HubOptions::default() },
+        metrics,
+        ready,
+        stop.clone(),
+    );
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            ended = &mut work => return ended.map(|()| Exit::Success).map_err(|error| run_failure(&error)),
+            () = signals.received() => {
+                if stop.is_cancelled() {
+                    // Asked twice: what still hangs is left behind.
+                    return Ok(Exit::Success);
+                }
+                stop.cancel();
+            }
+        }
+    }
+}
+
+/// The words for a hub that cannot run.
+pub(crate) fn run_failure(error: &RunError) -> Failure {
+    match error {
+        RunError::Hub(error) => hub_failure(error),
+    }
+}
+
+fn listen_failure(error: &ListenError) -> Failure {
+    Failure::new(error.to_string())
+        .hint("choose another address or port with --listen, or port 0 for any free one")
+}

@@ -1,0 +1,215 @@
+//! What comes before a push, the same for the hub's workers and for `flotilla plan`: the first look at the hub, the connection
+//! to a cluster, and an evaluation that is repeated until all its look-ups are known.
+//!
+//! Reads only: nothing here writes to the hub or to a cluster.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::evaluate::{Evaluated, Evaluation, Subject, evaluate};
+use super::fleet::{Effects, Fleet};
+use crate::adapters::api_server::{Connection, Ensured, Listener};
+use crate::adapters::cluster;
+use crate::adapters::hub::credentials::{self, Credentials, CredentialsError};
+use crate::adapters::hub::{Hub, HubKind};
+use crate::api::object::Manifest;
+use crate::api::ocm::cluster::ManagedCluster;
+use crate::api::ocm::names;
+use crate::api::ocm::policy::{ComplianceState, Policy, PolicyStatus};
+use crate::pipeline::placement::Verdict;
+use crate::pipeline::plan::inventory::{Inventory, InventoryError};
+use crate::pipeline::plan::target::ClusterFacts;
+use crate::pipeline::policy::PolicyKey;
+use crate::pipeline::render::Renderer;
+use crate::pipeline::render::lookup::{Answer, Lookup};
+
+/// How many times one evaluation may ask for further look-ups before it is given up with an error.
+pub(super) const ROUNDS: usize = 12;
+
+/// Takes every object of the hub into the fleet, in the order in which they build on each other.
+pub fn take_in_everything(fleet: &mut Fleet, hub: &dyn Lookup, now: Timestamp) -> Effects {
+    let mut effects = Effects::default();
+    for kind in HubKind::ALL {
+        if let Answer::Found(objects) = hub.list(&kind.gvk(), None) {
+            for object in objects {
+                if let Some(key) = object.key() {
+                    effects.join(fleet.apply(kind, &key, Some(&object), now));
+                }
+            }
+        }
+    }
+    effects
+}
+
+/// A connection to a managed cluster and the Secret version that it was made from.
+pub struct Link {
+    /// `resourceVersion` of the Secret.
+    pub version: String,
+    /// The connection.
+    pub connection: Connection,
+    /// What is known of the cluster beside its objects.
+    pub facts: ClusterFacts,
+}
+
+/// The kubeconfig of a cluster, if the hub has one.
+pub fn credentials_of(hub: &Hub, cluster: &str) -> Result<Option<Credentials>, CredentialsError> {
+    let secrets = hub.credential_secrets();
+    let own = secrets.iter().find(|secret| credentials::cluster_of(secret).as_deref() == Some(cluster));
+    own.map(|secret| credentials::read(secret)).transpose()
+}
+
+/// Connects to a cluster by its Secret. The error is a sentence for a status.
+pub async fn connect(hub: &Hub, cluster: &str, listener: Listener) -> Result<Link, String> {
+    let credentials = match credentials_of(hub, cluster) {
+        Ok(Some(credentials)) => credentials,
+        Ok(None) => {
+            return Err(format!(
+                "cluster {cluster} is not joined: there is no kubeconfig Secret for it on the hub; run `flotilla cluster \
+                 join {cluster} --kubeconfig FILE`"
+            ));
+        }
+        Err(error) => return Err(format!("cluster {cluster} cannot be reached: {error}")),
+    };
+    let connection = Connection::from_secret(&credentials.kubeconfig, listener)
+        .await
+        .map_err(|error| format!("cluster {cluster}: Secret {}: {error}", credentials.secret))?;
+    connection.probe().await.map_err(|error| unreachable(cluster, &error.to_string()))?;
+    let facts = cluster::facts(cluster, &connection).await;
+    Ok(Link { version: credentials.version, connection, facts })
+}
+
+/// The sentence for a cluster that does not answer.
+pub fn unreachable(cluster: &str, reason: &str) -> String {
+    format!(
+        "cluster {cluster} cannot be reached: {reason}; nothing is changed there until it answers; check its kubeconfig \
+         Secret in namespace {cluster} on the hub"
+    )
+}
+
+/// The replicated policies in a cluster's namespace, by root.
+pub fn replicas(hub: &dyn Lookup, cluster: &str) -> BTreeMap<PolicyKey, Arc<Manifest>> {
+    match hub.list(&HubKind::Policy.gvk(), Some(cluster)) {
+        Answer::Found(replicas) => replicas
+            .into_iter()
+            .filter(|replica| replica.label(names::ROOT_POLICY_LABEL).is_some())
+            .filter_map(|replica| Some((PolicyKey::from_replicated(replica.name()?)?, replica)))
+            .collect(),
+        Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => {
+            BTreeMap::new()
+        }
+    }
+}
+
+/// Whether another controller propagates the policy: its replicated policy has no inventory of ours.
+pub fn is_foreign(replica: &Manifest) -> bool {
+    replica.annotation(names::INVENTORY_ANNOTATION).is_none()
+}
+
+/// The inventory that stands on a replicated policy.
+pub fn inventory(replica: Option<&Manifest>) -> Result<Inventory, InventoryError> {
+    match replica
+        .and_then(|replica| Some((replica.name()?, replica.annotation(names::INVENTORY_ANNOTATION)?)))
+    {
+        Some((name, text)) => Inventory::parse(name, text),
+        None => Ok(Inventory::default()),
+    }
+}
+
+/// The status of a policy; empty where there is none.
+pub fn status_of(policy: &Manifest) -> PolicyStatus {
+    policy.at(&["status"]).and_then(|status| serde_json::from_value(status.clone()).ok()).unwrap_or_default()
+}
+
+/// Compliance by kind and name.
+pub type KnownCompliance = BTreeMap<(String, String), ComplianceState>;
+
+/// Compliance of policies and their templates, from the replicated policies of one cluster.
+pub fn compliance<'a>(replicas: impl IntoIterator<Item = (PolicyKey, &'a Manifest)>) -> KnownCompliance {
+    let mut known = BTreeMap::new();
+    for (key, replica) in replicas {
+        let status = status_of(replica);
+        if let Some(state) = status.compliant {
+            known.insert(("Policy".to_owned(), key.replicated_name()), state);
+        }
+        for detail in status.details {
+            if let Some(state) = detail.compliant {
+                known.insert(("ConfigurationPolicy".to_owned(), detail.template_meta.name), state);
+            }
+        }
+    }
+    known
+}
+
+/// Why nothing is removed from a cluster although the policy is no longer placed there; `None` when a person took the
+/// cluster out, and what the policy created may go (decision 7).
+pub fn reason_to_keep(fleet: &Fleet, policy: &PolicyKey, cluster: &str, now: Timestamp) -> Option<String> {
+    if let Some(doubt) = fleet.doubt(policy) {
+        return Some(doubt);
+    }
+    fleet.why_not(policy, cluster, now).into_iter().find_map(|(placement, verdict)| match verdict {
+        Verdict::In(_) => None,
+        Verdict::Out(reason) if reason.is_deliberate() => None,
+        Verdict::Out(reason) => Some(format!(
+            "Placement {placement} does not select the cluster for a reason that nobody chose: {reason}"
+        )),
+    })
+}
+
+/// What is evaluated where.
+pub struct Request<'a> {
+    /// Renders.
+    pub renderer: &'a Renderer,
+    /// The hub.
+    pub hub: &'a Connection,
+    /// The cluster.
+    pub link: &'a Link,
+    /// The root policy.
+    pub policy: &'a Policy,
+    /// The managed cluster.
+    pub managed: &'a ManagedCluster,
+    /// Whether a binding makes the policy enforce.
+    pub enforced: bool,
+    /// What was written on the cluster before.
+    pub inventory: &'a Inventory,
+    /// What is known of dependencies, asked again in every round.
+    pub compliance: &'a (dyn Fn() -> KnownCompliance + Sync),
+    /// The policies of a PolicySet, by namespace and name.
+    pub policies_of_set: &'a (dyn Fn(&str, &str) -> Option<Vec<String>> + Sync),
+}
+
+/// Renders and plans; where a look-up is not watched yet, watches it and starts over. The error says why the hub or the
+/// cluster does not answer.
+pub async fn evaluate_until_known(request: &Request<'_>) -> Result<Box<Evaluated>, String> {
+    for _ in 0..ROUNDS {
+        let compliance = (request.compliance)();
+        let evaluation = evaluate(
+            &Subject {
+                policy: request.policy,
+                cluster: request.managed,
+                facts: &request.link.facts,
+                enforced_by_binding: request.enforced,
+                hub: Arc::new(request.hub.snapshot()),
+                observed: Arc::new(request.link.connection.snapshot()),
+                inventory: request.inventory,
+                unreachable: None,
+                compliance: &|kind, name| compliance.get(&(kind.to_owned(), name.to_owned())).copied(),
+                policies_of_set: &|namespace, name| (request.policies_of_set)(namespace, name),
+            },
+            request.renderer,
+        );
+        match evaluation {
+            Evaluation::Ready(evaluated) => return Ok(evaluated),
+            Evaluation::Waiting { hub, cluster } => {
+                if let Ensured::Disconnected(reason) = request.hub.ensure(&hub).await {
+                    return Err(format!("the hub does not answer look-ups: {reason}"));
+                }
+                if let Ensured::Disconnected(reason) = request.link.connection.ensure(&cluster).await {
+                    return Err(reason);
+                }
+            }
+        }
+    }
+    Err(format!("policy {} asks for ever more look-ups", request.policy.metadata.name))
+}
