@@ -100,12 +100,10 @@ impl Connection {
 
     /// Watches a kind, if the server serves it and it is not watched yet. `Ok(None)`: not served.
     pub async fn watch(&self, key: WatchKey) -> Result<Option<Arc<ObjectWatch>>, ApiError> {
-        if let Some(watch) = self.watches().get(&key)
-            && watch.state() != WatchState::KindGone
-        {
-            return Ok(Some(watch.clone()));
-        }
-        let Some(kind) = self.served(&key.gvk).await? else { return Ok(None) };
+        let Some(kind) = self.served(&key.gvk).await? else {
+            self.retain_watches(|watched, _| watched.gvk != key.gvk);
+            return Ok(None);
+        };
         let key = WatchKey { namespace: key.namespace.filter(|_| kind.namespaced), ..key };
         let mut watches = self.watches();
         if let Some(watch) = watches.get(&key)

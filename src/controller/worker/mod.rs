@@ -251,13 +251,16 @@ impl Worker {
     /// Connects, unless it is connected. The error is a sentence for the policy's status.
     async fn connect(&mut self) -> Result<(), String> {
         if let Some(link) = &self.link {
-            if let Some(fault) = link.connection.fault() {
-                return Err(self.unreachable(&fault));
+            let fault = link.connection.fault();
+            if self.trouble.is_none() && fault.is_none() {
+                return Ok(());
             }
-            if self.trouble.is_some() {
-                link.connection.probe().await.map_err(|error| self.unreachable(&error.to_string()))?;
+            link.connection.probe().await.map_err(|error| self.unreachable(&error.to_string()))?;
+            if fault.is_none() {
+                return Ok(());
             }
-            return Ok(());
+            // It answers, and its watches sleep until their next attempt: new ones need not.
+            self.link = None;
         }
         let desk = self.desk.clone();
         let listener: Listener = Arc::new(move |key, change| desk.changed(key, change));
