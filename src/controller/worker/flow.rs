@@ -9,6 +9,7 @@ use super::super::prepare::{self, KnownCompliance, Request};
 use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Depth, WatchKey};
 use crate::adapters::cluster::{self, Pushed};
+use crate::api::object::Manifest;
 use crate::api::ocm::cluster::ManagedCluster;
 use crate::api::ocm::policy::Policy;
 use crate::pipeline::compliance::assess;
@@ -38,13 +39,7 @@ impl Worker {
             );
             return Ok(Outcome::Settled);
         }
-        let before = match prepare::inventory(replica.as_ref()) {
-            Ok(inventory) => inventory,
-            Err(error) => {
-                tracing::error!(cluster = self.name, policy = %key, %error, "nothing is pruned by this inventory");
-                Inventory::default()
-            }
-        };
+        let before = self.inventory_before(key, replica.as_ref());
         let evaluated = match self.evaluate_and_remember(key, policy, managed, enforced, &before).await {
             Ok(evaluated) => evaluated,
             Err(reason) => return Ok(Outcome::Disconnected(reason)),
@@ -90,6 +85,20 @@ impl Worker {
             None if stale => Ok(Outcome::Stale),
             None if refused => Ok(Outcome::Refused),
             None => Ok(Outcome::Settled),
+        }
+    }
+
+    /// What was written on the cluster before. Where the replicated policy is gone or spoilt, what this worker last wrote there
+    /// stands in: objects of ours stay ours.
+    pub(super) fn inventory_before(&self, key: &PolicyKey, replica: Option<&Manifest>) -> Inventory {
+        let remembered = || self.inventories.get(key).cloned().unwrap_or_default();
+        match (replica, prepare::inventory(replica)) {
+            (Some(_), Ok(inventory)) => inventory,
+            (None, _) => remembered(),
+            (Some(_), Err(error)) => {
+                tracing::error!(cluster = self.name, policy = %key, %error, "the inventory is written anew");
+                remembered()
+            }
         }
     }
 
@@ -201,6 +210,7 @@ impl Worker {
         self.remember_hub_references(key, BTreeSet::new());
         self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.written.remove(key);
+        self.inventories.remove(key);
     }
 
     /// Where a kind is missing, the cluster's CustomResourceDefinitions are watched for its arrival.

@@ -26,6 +26,7 @@ use crate::adapters::cluster;
 use crate::adapters::hub::{Hub, HubKind};
 use crate::api::object::ObjectKey;
 use crate::api::ocm::policy::Policy;
+use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::policy::bindings::Placed;
 use crate::pipeline::render::Renderer;
@@ -58,6 +59,8 @@ pub(super) struct Worker {
     retries: BTreeMap<PolicyKey, Retry>,
     /// Versions of replicated policies as this worker wrote them, to tell its own writes from others'.
     written: BTreeMap<PolicyKey, String>,
+    /// Inventories as last written, for replicated policies that somebody deletes.
+    inventories: BTreeMap<PolicyKey, Inventory>,
     /// What each policy looked up on the hub.
     looked_up: BTreeMap<PolicyKey, BTreeSet<Reference>>,
 }
@@ -89,6 +92,7 @@ impl Worker {
             trouble: None,
             retries: BTreeMap::new(),
             written: BTreeMap::new(),
+            inventories: BTreeMap::new(),
             looked_up: BTreeMap::new(),
         }
     }
