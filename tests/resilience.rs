@@ -268,7 +268,7 @@ async fn conflicts_are_retried_on_fresh_state() {
     world.server("c1").faults().conflict_next_writes(12);
     world.stage.hub().faults().conflict_next_writes(12);
     label_unseen(&world, "c1", "acm-pv-dr", "backup");
-    world.protect("c1").await;
+    world.protected("c1").await;
     assert_eq!(world.server("c1").faults().conflicts_left(), 0);
     assert_eq!(world.stage.hub().faults().conflicts_left(), 0);
     settled(&world, "c1", &[INSTALL, BACKUP]).await;

@@ -171,11 +171,16 @@ impl Connection {
         }
     }
 
-    /// Takes an object that the server does not have out of the caches.
-    pub(super) fn absorb_absence(&self, key: &ObjectKey) {
+    /// Takes an object that the server does not have out of the caches that know it in this version.
+    pub(super) fn absorb_absence(&self, key: &ObjectKey, version: &str) {
         for watch in self.covering(&key.gvk, key.namespace.as_deref()) {
-            watch.absorb_absence(key);
+            watch.absorb_absence(key, version);
         }
+    }
+
+    /// The version in which the caches know an object.
+    pub(super) fn cached_version(&self, key: &ObjectKey) -> Option<String> {
+        self.covering(&key.gvk, key.namespace.as_deref()).iter().find_map(|watch| watch.version_of(key))
     }
 
     fn covering(&self, gvk: &GroupVersionKind, namespace: Option<&str>) -> Vec<Arc<ObjectWatch>> {
