@@ -146,7 +146,7 @@ async fn a90_a_changed_snapshot_location_leaves_no_duplicate() {
     );
 
     // Another writer's entry stays where ours changes.
-    let theirs = json!({"velero": {"config": {"region": "theirs"}, "provider": "azure"}});
+    let theirs = location("theirs-1");
     world.clusters["c1"]
         .merge(
             "DataProtectionApplication",

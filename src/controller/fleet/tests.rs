@@ -141,7 +141,7 @@ fn a_malformed_object_is_reported_and_changes_nothing() {
     let broken = json!({"metadata": {}, "spec": {"predicates": "all"}});
     let effects = put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(broken));
     assert_eq!(effects.malformed.len(), 1);
-    assert_eq!(effects.malformed[0].name, "p/backup");
+    assert_eq!(effects.malformed[0].1.name, "p/backup");
     assert_eq!(fleet.placed_clusters(&install()), BTreeSet::from(["c1".to_owned()]));
 }
 
