@@ -31,8 +31,6 @@ test: ## run all tests; only Rust is needed
 check: ## format, lints, licences and sources of dependencies
 	@echo "format"
 	$(CARGO) fmt --all --check
-	echo "Cargo.lock"
-	$(CARGO) metadata --locked --format-version 1 > /dev/null
 	echo "lints"
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	echo "dependencies"

@@ -302,3 +302,36 @@ async fn own_policies_back_up_and_restore() {
     world.policy_is("oadp-hdr-app-restore", "c2", "Compliant").await;
     world.stop().await;
 }
+
+/// Two processes, one Lease: the second does nothing until the first gives it back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_hub_waits_for_the_lease() {
+    let holder = |leases: &std::collections::BTreeMap<String, Value>| {
+        leases.get("flotilla-hub")?["spec"]["holderIdentity"].as_str().map(ToOwned::to_owned)
+    };
+    let mut world = World::start_without_hub().await;
+    let first = world.start_candidate("first");
+    world
+        .hub
+        .wait("the first to hold the Lease", "Lease", Some("default"), |leases| {
+            (holder(leases)? == "first").then_some(())
+        })
+        .await;
+    let second = world.start_candidate("second");
+    world.apply_own_policies().await;
+    world.bind_set().await;
+    world.hub.label("ManagedCluster", "c1", &[BACKUP]).await;
+    world.policy_is("oadp-hdr-app-install", "c1", "Compliant").await;
+    assert_eq!(holder(&world.hub.list("Lease", Some("default")).await).as_deref(), Some("first"));
+    World::stop_process(first).await;
+    world
+        .hub
+        .wait("the second to hold the Lease", "Lease", Some("default"), |leases| {
+            (holder(leases)? == "second").then_some(())
+        })
+        .await;
+    world.hub.label("ManagedCluster", "c2", &[BACKUP]).await;
+    world.policy_is("oadp-hdr-app-install", "c2", "Compliant").await;
+    World::stop_process(second).await;
+    world.stop().await;
+}

@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::hub_access::hub_failure;
 use super::output;
 use super::signals::Signals;
-use crate::controller::{self, HubOptions, Metrics, RunError};
+use crate::controller::{self, Candidate, HubOptions, Metrics, RunError};
 use crate::server::{Health, ListenError, Server};
 
 const EXAMPLES: &str = "\
@@ -33,6 +33,13 @@ pub(crate) struct Options {
     /// Where to serve /healthz, /readyz and /metrics; port 0 takes any free one and prints it
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
+    /// Namespace on the hub of the Lease flotilla-hub, which only one process holds; the others wait. Without it, this
+    /// process takes it for granted that it is alone
+    #[arg(long, value_name = "NAMESPACE", env = "FLOTILLA_LEASE_NAMESPACE")]
+    lease_namespace: Option<String>,
+    /// Name of this process in the Lease. Default: a random one
+    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    identity: Option<String>,
 }
 
 /// Runs the command.
@@ -47,8 +54,12 @@ pub(crate) async fn run(options: Options) -> Outcome {
     if options.listen.port() == 0 {
         output::line(&format!("listening on {}", server.address()))?;
     }
+    let candidate = options.lease_namespace.map(|namespace| Candidate {
+        namespace,
+        identity: options.identity.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+    });
     let work = controller::run(
-        HubOptions { kubeconfig: options.kubeconfig, ..HubOptions::default() },
+        HubOptions { kubeconfig: options.kubeconfig, candidate },
         metrics,
         ready,
         stop.clone(),
@@ -72,6 +83,12 @@ pub(crate) async fn run(options: Options) -> Outcome {
 pub(crate) fn run_failure(error: &RunError) -> Failure {
     match error {
         RunError::Hub(error) => hub_failure(error),
+        RunError::Lease { .. } => Failure::new(error.to_string()).hint(
+            "the namespace must exist, and the hub must be allowed to get, create and patch Leases in it",
+        ),
+        RunError::LeaseLost { .. } => {
+            Failure::new(error.to_string()).hint("start it again: it waits until the Lease is free")
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn hub_failure(error: &HubError) -> Failure {
         HubError::WatchState { .. } => Failure::new(error.to_string())
             .hint("the user of the kubeconfig needs get, list and watch on the hub's objects"),
         HubError::KindMissing { .. } => Failure::new(format!("failed to use the hub: {error}")).hint(
-            "is this the kubeconfig of the hub? `kubectl apply -k kustomize` prepares a cluster to be one",
+            "is this the kubeconfig of the hub? A hub has the CustomResourceDefinitions of Open Cluster Management",
         ),
     }
 }

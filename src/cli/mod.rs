@@ -5,13 +5,18 @@
 
 mod cluster;
 mod completions;
+mod demo;
 mod exit;
 mod hub;
 mod hub_access;
+mod messages;
 mod output;
+mod plan;
+mod render;
 mod signals;
 mod sim;
 mod stand_in;
+mod status;
 mod telemetry;
 mod values;
 
@@ -58,8 +63,12 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Hub(hub::Options),
+    Render(render::Options),
+    Plan(plan::Options),
+    Status(status::Options),
     Cluster(cluster::Options),
     Sim(sim::Options),
+    Demo(demo::Options),
     Completions(completions::Options),
 }
 
@@ -68,15 +77,26 @@ impl Command {
     fn log_level(&self) -> &'static str {
         match self {
             Self::Hub(_) => "info",
-            Self::Cluster(_) | Self::Sim(_) | Self::Completions(_) => "warn",
+            // The story is told on stdout; what the hub in it warns of on the way is part of it.
+            Self::Demo(_) => "error",
+            Self::Render(_)
+            | Self::Plan(_)
+            | Self::Status(_)
+            | Self::Cluster(_)
+            | Self::Sim(_)
+            | Self::Completions(_) => "warn",
         }
     }
 
     async fn run(self) -> Outcome {
         match self {
             Self::Hub(options) => hub::run(options).await,
+            Self::Render(options) => render::run(&options),
+            Self::Plan(options) => plan::run(options).await,
+            Self::Status(options) => status::run(options).await,
             Self::Cluster(options) => cluster::run(options).await,
             Self::Sim(options) => sim::run(options).await,
+            Self::Demo(options) => demo::run(options).await,
             Self::Completions(options) => completions::run(&options),
         }
     }

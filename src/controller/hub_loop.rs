@@ -12,12 +12,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::fleet::{Effects, Fleet, Policies};
 use super::inbox::{Inbox, Portion};
+use super::leader::{self, Candidate};
 use super::metrics::Metrics;
 use super::prepare;
 use super::reporter::{self, Reports};
 use super::worker::{Desk, Shared, Worker, covers};
-use crate::adapters::api_server::{Change, Listener, WatchState};
-use crate::adapters::hub::{Hub, HubError, HubKind, credentials};
+use crate::adapters::api_server::{ApiError, Change, Listener, WatchState};
+use crate::adapters::hub::{Hub, HubError, HubKind, LEASE_NAME, credentials};
 use crate::api::object::ObjectKey;
 use crate::clock;
 use crate::pipeline::policy::PolicyKey;
@@ -29,6 +30,8 @@ use crate::pipeline::render::lookup::{Answer, Lookup};
 pub struct HubOptions {
     /// The hub's kubeconfig; the surroundings when `None`.
     pub kubeconfig: Option<PathBuf>,
+    /// The Lease to hold while working; `None` takes it for granted that no other process is the hub.
+    pub candidate: Option<Candidate>,
 }
 
 /// The hub cannot run.
@@ -37,6 +40,22 @@ pub enum RunError {
     /// The hub's API server is at fault.
     #[error(transparent)]
     Hub(#[from] HubError),
+    /// The Lease cannot be had.
+    #[error("failed to take the Lease {namespace}/{name}: {source}")]
+    Lease {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: &'static str,
+        /// The cause.
+        source: ApiError,
+    },
+    /// The Lease was lost: another process may be the hub now.
+    #[error("failed to keep the Lease, stopping: {reason}")]
+    LeaseLost {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What changed on the hub.
@@ -58,6 +77,19 @@ pub async fn run(
     let mail: Arc<Inbox<HubMail>> = Arc::default();
     let hub = Hub::connect(options.kubeconfig.as_deref(), listener(mail.clone())).await?;
     hub.watch().await?;
+    // A process that waits for its turn is as ready as it can be: an update of the Deployment must not wait for it.
+    ready.store(true, Ordering::Release);
+    if let Some(candidate) = &options.candidate {
+        let turn = leader::wait_for_turn(&hub, candidate, &stop).await;
+        let took = turn.map_err(|source| RunError::Lease {
+            namespace: candidate.namespace.clone(),
+            name: LEASE_NAME,
+            source,
+        })?;
+        if !took {
+            return Ok(());
+        }
+    }
     let server = hub.connection().server().to_owned();
     let shared = Arc::new(Shared {
         hub,
@@ -71,18 +103,33 @@ pub async fn run(
     let mut crew =
         Crew { shared, reports, workers: BTreeMap::new(), requeue_at: None, unread: BTreeSet::new() };
     crew.take_in_everything();
-    ready.store(true, Ordering::Release);
     tracing::info!(server, clusters = crew.workers.len(), "watching the hub");
-    loop {
+    let holding = crew.shared.clone();
+    let lease = hold(&holding.hub, options.candidate.as_ref(), &stop);
+    tokio::pin!(lease);
+    let ended = loop {
         tokio::select! {
-            () = stop.cancelled() => break,
+            ended = &mut lease => break ended,
             () = mail.posted() => crew.take_in(mail.take()),
             () = until(crew.requeue_at) => crew.time_passed(),
         }
-    }
+    };
     tracing::info!("stopping");
     drop(reporter);
-    Ok(())
+    ended
+}
+
+/// Ends when the process is told to stop, or when the Lease is lost.
+async fn hold(hub: &Hub, candidate: Option<&Candidate>, stop: &CancellationToken) -> Result<(), RunError> {
+    match candidate {
+        Some(candidate) => {
+            leader::keep(hub, candidate, stop).await.map_err(|reason| RunError::LeaseLost { reason })
+        }
+        None => {
+            stop.cancelled().await;
+            Ok(())
+        }
+    }
 }
 
 async fn until(at: Option<jiff::Timestamp>) {

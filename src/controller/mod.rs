@@ -7,11 +7,14 @@ pub mod evaluate;
 pub mod fleet;
 mod hub_loop;
 mod inbox;
+mod leader;
 mod metrics;
 pub mod prepare;
 mod reporter;
 mod retry;
+mod turn;
 mod worker;
 
 pub use hub_loop::{HubOptions, RunError, run};
+pub use leader::Candidate;
 pub use metrics::Metrics;

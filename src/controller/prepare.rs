@@ -151,9 +151,7 @@ pub fn reason_to_keep(fleet: &Fleet, policy: &PolicyKey, cluster: &str, now: Tim
     fleet.why_not(policy, cluster, now).into_iter().find_map(|(placement, verdict)| match verdict {
         Verdict::In(_) => None,
         Verdict::Out(reason) if reason.is_deliberate() => None,
-        Verdict::Out(reason) => Some(format!(
-            "Placement {placement} does not select the cluster for a reason that nobody chose: {reason}"
-        )),
+        Verdict::Out(reason) => Some(format!("Placement {placement}: {reason}")),
     })
 }
 

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use flotilla::api::object::{GroupVersionKind, Manifest};
-use flotilla::controller::{HubOptions, Metrics, RunError};
+use flotilla::controller::{Candidate, HubOptions, Metrics, RunError};
 use flotilla::sim::clock::ClockMode;
 use flotilla::sim::server::Server;
 use flotilla::sim::stage::{Stage, StageOptions};
@@ -53,6 +53,7 @@ fn resource(kind: &str) -> (ApiResource, bool) {
         "Pod" => ("v1", "pods", true),
         "Service" => ("v1", "services", true),
         "Event" => ("v1", "events", true),
+        "Lease" => ("coordination.k8s.io/v1", "leases", true),
         "Deployment" => ("apps/v1", "deployments", true),
         "ManagedCluster" => ("cluster.open-cluster-management.io/v1", "managedclusters", false),
         "ManagedClusterSetBinding" => {
@@ -215,7 +216,8 @@ pub struct World {
     directory: tempfile::TempDir,
 }
 
-struct Process {
+/// A running Flotilla process.
+pub struct Process {
     task: tokio::task::JoinHandle<Result<(), RunError>>,
     stop: CancellationToken,
 }
@@ -295,7 +297,18 @@ impl World {
 
     /// Starts the Flotilla process.
     pub fn start_hub(&mut self) {
-        let options = HubOptions { kubeconfig: Some(self.directory.path().join("hub.kubeconfig")) };
+        let process = self.spawn_hub(None);
+        self.process = Some(process);
+    }
+
+    /// Starts a Flotilla process that works only while it holds the Lease.
+    pub fn start_candidate(&mut self, identity: &str) -> Process {
+        self.spawn_hub(Some(Candidate { namespace: "default".to_owned(), identity: identity.to_owned() }))
+    }
+
+    fn spawn_hub(&mut self, candidate: Option<Candidate>) -> Process {
+        let options =
+            HubOptions { kubeconfig: Some(self.directory.path().join("hub.kubeconfig")), candidate };
         let stop = CancellationToken::new();
         self.metrics = Arc::default();
         let task = tokio::spawn(flotilla::controller::run(
@@ -304,7 +317,13 @@ impl World {
             Arc::new(AtomicBool::new(false)),
             stop.clone(),
         ));
-        self.process = Some(Process { task, stop });
+        Process { task, stop }
+    }
+
+    /// Stops a process in order.
+    pub async fn stop_process(process: Process) {
+        process.stop.cancel();
+        process.task.await.unwrap().unwrap();
     }
 
     /// Kills the Flotilla process in the middle of whatever it does.

@@ -5,6 +5,7 @@
 pub mod credentials;
 mod decisions;
 mod events;
+mod lease;
 pub mod membership;
 mod replicas;
 mod statuses;
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 pub use decisions::{MANAGED_BY, MANAGED_BY_LABEL, is_own, write_decisions};
 pub use events::{EventKind, HubEvent, lasting_name};
+pub use lease::LEASE_NAME;
 pub use replicas::ReplicaWrite;
 
 use crate::adapters::api_server::kubeconfig::KubeconfigError;
@@ -46,7 +48,7 @@ pub enum HubError {
     },
     /// The hub lacks a kind that Flotilla cannot do without.
     #[error(
-        "the hub does not serve {kind}: install its CustomResourceDefinition (Open Cluster Management's, or kustomize/crds)"
+        "the hub does not serve {kind}: install the CustomResourceDefinitions of Open Cluster Management on it"
     )]
     KindMissing {
         /// The kind.

@@ -15,7 +15,7 @@ fn facts(gvk: &GroupVersionKind) -> KindFacts {
 type Identity = (String, String, Option<String>, String);
 
 /// The objects of files. What is not there does not exist.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ObjectLookup {
     objects: BTreeMap<Identity, Arc<Manifest>>,
 }

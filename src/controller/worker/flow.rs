@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use super::super::evaluate::{CheckState, Evaluated};
 use super::super::metrics::{WriteKind, WriteLabels};
-use super::super::prepare::{self, KnownCompliance, Request};
+use super::super::prepare::{self, KnownCompliance, ROUNDS, Request};
 use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Depth, WatchKey};
 use crate::adapters::cluster::{self, Pushed};
@@ -112,7 +112,7 @@ impl Worker {
         enforced: bool,
         inventory: &Inventory,
     ) -> Result<Box<Evaluated>, String> {
-        for _ in 0..prepare::ROUNDS {
+        for _ in 0..ROUNDS {
             let hub_before = self.shared.hub.connection().snapshot();
             let here_before = self.link.as_ref().map(|link| link.connection.snapshot());
             let evaluated = self.evaluate_until_known(policy, managed, enforced, inventory).await?;

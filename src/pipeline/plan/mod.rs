@@ -173,3 +173,6 @@ pub struct Waiting {
     /// What must be watched.
     pub references: BTreeSet<Reference>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,393 @@
+//! Plans against a small cluster: what is found, the step that follows, and that a pushed plan leaves nothing to do.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::check::{Entries, Situation, plan};
+use super::inventory::{Inventory, intended, recorded};
+use super::target::ClusterFacts;
+use super::*;
+use crate::api::object::GroupVersionKind;
+use crate::pipeline::compliance::assess;
+use crate::pipeline::policy::checks::{self, Check};
+use crate::pipeline::render::lookup::{Answer, Lookup};
+
+/// A cluster of a few objects.
+#[derive(Default, Clone)]
+struct Cluster {
+    objects: BTreeMap<ObjectKey, Arc<Manifest>>,
+    writes: u64,
+}
+
+impl Cluster {
+    fn put(&mut self, value: Value) -> Manifest {
+        self.writes += 1;
+        let mut value = value;
+        value["metadata"]["resourceVersion"] = json!(self.writes.to_string());
+        if value["metadata"]["uid"].is_null() {
+            value["metadata"]["uid"] = json!(format!("uid-{}", self.writes));
+        }
+        let manifest = Manifest::parse(value).unwrap();
+        self.objects.insert(manifest.key().unwrap(), Arc::new(manifest.clone()));
+        manifest
+    }
+
+    /// Carries out a plan as the push does.
+    fn push(&mut self, plan: &CheckPlan) -> (Vec<Vec<StepResult>>, Vec<Option<Result<(), String>>>) {
+        let mut results = Vec::new();
+        for template in &plan.templates {
+            let mut of_template = Vec::new();
+            for object in &template.objects {
+                of_template.push(match &object.step {
+                    Step::Create { desired } => StepResult::Created(Box::new(self.put(desired.to_value()))),
+                    Step::Update { merged, .. } => StepResult::Updated(Box::new(self.put(merged.to_value()))),
+                    Step::Delete { existing } => {
+                        self.objects.remove(&existing.key().unwrap());
+                        StepResult::Deleted
+                    }
+                    Step::Probe { .. } => StepResult::Differs,
+                    Step::Nothing | Step::Hold { .. } => StepResult::NotTaken,
+                });
+            }
+            results.push(of_template);
+        }
+        let pruned = plan.prune.iter().map(|prune| match prune.action {
+            PruneAction::Delete => {
+                self.objects.remove(&prune.entry.key());
+                Some(Ok(()))
+            }
+            PruneAction::Hold(_) | PruneAction::Forget => None,
+        });
+        (results, pruned.collect())
+    }
+}
+
+impl Lookup for Cluster {
+    fn get(&self, gvk: &GroupVersionKind, namespace: Option<&str>, name: &str) -> Answer<Arc<Manifest>> {
+        if gvk.group == "missing.io" {
+            return Answer::KindNotInstalled;
+        }
+        let key = ObjectKey {
+            gvk: gvk.clone(),
+            namespace: namespace.map(ToOwned::to_owned),
+            name: name.to_owned(),
+        };
+        self.objects.get(&key).map_or(Answer::NotFound, |found| Answer::Found(found.clone()))
+    }
+
+    fn list(&self, gvk: &GroupVersionKind, namespace: Option<&str>) -> Answer<Vec<Arc<Manifest>>> {
+        let of_kind = self.objects.iter().filter(|(key, _)| key.gvk == *gvk);
+        let here = of_kind.filter(|(key, _)| namespace.is_none() || key.namespace.as_deref() == namespace);
+        Answer::Found(here.map(|(_, found)| found.clone()).collect())
+    }
+
+    fn is_namespaced(&self, gvk: &GroupVersionKind) -> Option<bool> {
+        (gvk.group != "missing.io").then_some(gvk.kind != "Namespace")
+    }
+
+    fn kind(&self, gvk: &GroupVersionKind) -> Answer<crate::pipeline::render::lookup::KindFacts> {
+        match self.is_namespaced(gvk) {
+            Some(namespaced) => Answer::Found(crate::pipeline::render::lookup::KindFacts {
+                plural: format!("{}s", gvk.kind.to_lowercase()),
+                namespaced,
+            }),
+            None => Answer::KindNotInstalled,
+        }
+    }
+}
+
+fn check(remediation: &str, spec: Value) -> Check {
+    let mut spec = spec;
+    spec["remediationAction"] = json!(remediation);
+    let definition = json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "ConfigurationPolicy",
+        "metadata": {"name": "check"}, "spec": spec});
+    checks::read(0, &definition, None).unwrap()
+}
+
+fn planned(check: &Check, templates: &[Value], cluster: &Cluster, inventory: &Inventory) -> CheckPlan {
+    let resolved: Vec<_> = templates.iter().cloned().map(Ok).collect();
+    let entries = Entries { resolved: &resolved, skipped: &BTreeSet::new(), sensitive: false };
+    let facts = ClusterFacts { name: "c1".to_owned(), ..ClusterFacts::default() };
+    let situation = Situation {
+        observed: cluster,
+        cluster: &facts,
+        inventory,
+        allow_destructive: false,
+        may_prune: true,
+    };
+    plan(check, &entries, &situation).unwrap()
+}
+
+fn template(compliance: &str, definition: Value) -> Value {
+    json!({"complianceType": compliance, "objectDefinition": definition})
+}
+
+fn config_map(name: Option<&str>, data: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "n"}, "data": data})
+}
+
+fn word(step: &Step) -> &'static str {
+    match step {
+        Step::Nothing => "nothing",
+        Step::Create { .. } => "create",
+        Step::Update { .. } => "update",
+        Step::Probe { .. } => "probe",
+        Step::Delete { .. } => "delete",
+        Step::Hold { .. } => "hold",
+    }
+}
+
+#[test]
+fn every_case_has_its_step_and_its_words() {
+    let mut cluster = Cluster::default();
+    cluster.put(config_map(Some("there"), &json!({"a": "1"})));
+    cluster.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}}));
+    let one = json!({"a": "1"});
+    let two = json!({"a": "2"});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}});
+    let missing_kind =
+        json!({"apiVersion": "missing.io/v1", "kind": "Thing", "metadata": {"name": "x", "namespace": "n"}});
+    for (remediation, compliance, definition, step, says) in [
+        (
+            "inform",
+            "musthave",
+            config_map(Some("new"), &one),
+            "nothing",
+            "NonCompliant; violation - configmaps [new] not found in namespace n",
+        ),
+        (
+            "enforce",
+            "musthave",
+            config_map(Some("new"), &one),
+            "create",
+            "NonCompliant; violation - configmaps [new] not found in namespace n",
+        ),
+        (
+            "enforce",
+            "musthave",
+            config_map(Some("there"), &one),
+            "nothing",
+            "Compliant; notification - configmaps [there] found as specified in namespace n",
+        ),
+        (
+            "inform",
+            "musthave",
+            config_map(Some("there"), &two),
+            "probe",
+            "NonCompliant; violation - configmaps [there] found but not as specified in namespace n",
+        ),
+        (
+            "enforce",
+            "musthave",
+            config_map(Some("there"), &two),
+            "update",
+            "NonCompliant; violation - configmaps [there] found but not as specified in namespace n",
+        ),
+        (
+            "inform",
+            "mustnothave",
+            config_map(Some("there"), &two),
+            "nothing",
+            "NonCompliant; violation - configmaps [there] found in namespace n",
+        ),
+        (
+            "enforce",
+            "mustnothave",
+            config_map(Some("there"), &two),
+            "delete",
+            "NonCompliant; violation - configmaps [there] found in namespace n",
+        ),
+        (
+            "enforce",
+            "mustnothave",
+            config_map(Some("new"), &one),
+            "nothing",
+            "Compliant; notification - configmaps [new] missing as expected in namespace n",
+        ),
+        (
+            "enforce",
+            "musthave",
+            config_map(None, &one),
+            "nothing",
+            "Compliant; notification - configmaps [there] found as specified in namespace n",
+        ),
+        (
+            "enforce",
+            "musthave",
+            config_map(None, &two),
+            "nothing",
+            "NonCompliant; violation - configmaps found but not as specified in namespace n",
+        ),
+        (
+            "inform",
+            "mustnothave",
+            config_map(None, &one),
+            "nothing",
+            "NonCompliant; violation - configmaps [there] found in namespace n",
+        ),
+        (
+            "inform",
+            "mustnothave",
+            config_map(None, &two),
+            "nothing",
+            "Compliant; notification - configmaps missing as expected in namespace n",
+        ),
+        (
+            "enforce",
+            "musthave",
+            missing_kind,
+            "nothing",
+            "NonCompliant; violation - couldn't find mapping resource with kind Thing in API version missing.io/v1, please check if you have CRD deployed",
+        ),
+    ] {
+        let plan = planned(
+            &check(remediation, json!({})),
+            &[template(compliance, definition.clone())],
+            &cluster,
+            &Inventory::default(),
+        );
+        assert_eq!(word(&plan.templates[0].objects[0].step), step, "{remediation} {compliance} {definition}");
+        assert_eq!(assess::planned(&plan), says, "{remediation} {compliance} {definition}");
+    }
+    let held = planned(
+        &check("enforce", json!({})),
+        &[template("mustnothave", secret)],
+        &cluster,
+        &Inventory::default(),
+    );
+    assert_eq!(word(&held.templates[0].objects[0].step), "hold");
+    assert!(
+        assess::planned(&held).starts_with("NonCompliant; violation - secrets [s] found in namespace n (")
+    );
+}
+
+#[test]
+fn a_template_without_namespace_goes_where_the_selector_says() {
+    let mut cluster = Cluster::default();
+    for name in ["app1", "app2", "other"] {
+        cluster.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
+    }
+    let mut definition = config_map(Some("x"), &json!({}));
+    definition["metadata"]["namespace"] = Value::Null;
+    let selecting = check("enforce", json!({"namespaceSelector": {"include": ["app*"]}}));
+    let plan =
+        planned(&selecting, &[template("musthave", definition.clone())], &cluster, &Inventory::default());
+    let keys: Vec<String> = plan.templates[0]
+        .objects
+        .iter()
+        .filter_map(|object| object.key.as_ref())
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(keys, ["ConfigMap app1/x", "ConfigMap app2/x"]);
+    let lost = planned(
+        &check("enforce", json!({})),
+        &[template("musthave", definition)],
+        &cluster,
+        &Inventory::default(),
+    );
+    assert_eq!(
+        assess::planned(&lost),
+        "NonCompliant; violation - namespaced object x of kind ConfigMap has no namespace specified from the policy \
+         namespaceSelector nor the object metadata"
+    );
+}
+
+#[test]
+fn a_restore_waits_for_its_backup_and_goes_on_when_it_is_there() {
+    let restore = json!({"apiVersion": "velero.io/v1", "kind": "Restore", "metadata": {"name": "restore-b", "namespace": "n"},
+        "spec": {"backupName": "b"}});
+    let enforce = check("enforce", json!({}));
+    let mut cluster = Cluster::default();
+    let held = planned(&enforce, &[template("musthave", restore.clone())], &cluster, &Inventory::default());
+    assert_eq!(word(&held.templates[0].objects[0].step), "hold");
+    assert!(assess::planned(&held).starts_with("Pending; "), "{}", assess::planned(&held));
+    cluster.put(
+        json!({"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": "b", "namespace": "n"},
+        "status": {"phase": "Completed"}}),
+    );
+    let open = planned(&enforce, &[template("musthave", restore)], &cluster, &Inventory::default());
+    assert_eq!(word(&open.templates[0].objects[0].step), "create");
+}
+
+/// Plans, writes the intent down, pushes and records: one round of the hub.
+fn round(check: &Check, templates: &[Value], cluster: &mut Cluster, inventory: &mut Inventory) -> CheckPlan {
+    let plan = planned(check, templates, cluster, inventory);
+    let intent = intended(inventory, check, &plan);
+    let (results, pruned) = cluster.push(&plan);
+    *inventory = recorded(&intent, check, &plan, &results, &pruned);
+    plan
+}
+
+#[test]
+fn a_renamed_object_is_pruned_only_if_it_was_created_here() {
+    let pruning = check("enforce", json!({"pruneObjectBehavior": "DeleteIfCreated"}));
+    let mut cluster = Cluster::default();
+    cluster.put(config_map(Some("old-theirs"), &json!({"a": "1"})));
+    let mut inventory = Inventory::default();
+    let wanted = |names: &[&str]| -> Vec<Value> {
+        names.iter().map(|name| template("musthave", config_map(Some(name), &json!({"a": "1"})))).collect()
+    };
+    round(&pruning, &wanted(&["old-ours", "old-theirs"]), &mut cluster, &mut inventory);
+    round(&pruning, &wanted(&["old-ours", "old-theirs"]), &mut cluster, &mut inventory);
+    round(&pruning, &wanted(&["new"]), &mut cluster, &mut inventory);
+    let names: Vec<&str> = cluster.objects.keys().map(|key| key.name.as_str()).collect();
+    assert_eq!(names, ["new", "old-theirs"]);
+}
+
+#[test]
+fn what_an_intent_says_is_known_after_a_crash() {
+    let pruning = check("enforce", json!({"pruneObjectBehavior": "DeleteIfCreated"}));
+    let templates = [template("musthave", config_map(Some("x"), &json!({})))];
+    let mut cluster = Cluster::default();
+    let plan = planned(&pruning, &templates, &cluster, &Inventory::default());
+    // The process dies after the push and before it records what came of it.
+    let mut inventory = intended(&Inventory::default(), &pruning, &plan);
+    cluster.push(&plan);
+    round(&pruning, &templates, &mut cluster, &mut inventory);
+    round(&pruning, &[], &mut cluster, &mut inventory);
+    assert!(cluster.objects.is_empty(), "the object is known to be ours");
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(|value| json!(value)),
+        (0..3_i32).prop_map(|value| json!(value)),
+        "[ab]{0,2}".prop_map(|value| json!(value))
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::Array),
+            proptest::collection::btree_map("[xyz]", inner, 0..3).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+proptest! {
+    /// Convergence and idempotence: one push, and nothing is left to do, whatever was there before.
+    #[test]
+    fn a_pushed_plan_leaves_nothing_to_do(
+        existing in proptest::option::of(value()), first in value(), second in value(), only in any::<bool>(),
+    ) {
+        let compliance = if only { "mustonlyhave" } else { "musthave" };
+        let thing = |spec: &Value| {
+            json!({"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": "t", "namespace": "n"}, "spec": {"f": spec}})
+        };
+        let mut cluster = Cluster::default();
+        if let Some(existing) = existing {
+            cluster.put(thing(&existing));
+        }
+        let enforce = check("enforce", json!({}));
+        let mut inventory = Inventory::default();
+        for desired in [&first, &second] {
+            let templates = [template(compliance, thing(desired))];
+            let plan = round(&enforce, &templates, &mut cluster, &mut inventory);
+            if assess::planned(&plan).contains("existing do not match") {
+                return Ok(());
+            }
+            let again = planned(&enforce, &templates, &cluster, &inventory);
+            prop_assert!(!again.changes(), "{}", assess::planned(&again));
+        }
+    }
+}
