@@ -199,7 +199,7 @@ async fn a_template_that_fails_on_the_hub_concerns_itself() {
     let world = World::start().await;
     world.apply_policies(&config).await;
     let templates = json!([
-        template("good", &a_config_map("good", "yes")),
+        template("good", &a_config_map("good", "made")),
         template("bad", &a_config_map("bad", "'{{hub fromConfigMap \"elsewhere\" \"x\" \"y\" hub}}'")),
     ]);
     world.hub.apply(policy("mixed", &templates), POLICIES).await;
@@ -213,7 +213,10 @@ async fn a_template_that_fails_on_the_hub_concerns_itself() {
     let error = annotations["policy.open-cluster-management.io/hub-templates-error"].as_str().unwrap();
     assert!(error.contains("restricted to policies"), "{error}");
     world.template_says("mixed", "c1", "good", "Compliant; notification").await;
-    assert_eq!(world.clusters["c1"].get("ConfigMap", "default", "good").await.unwrap()["data"]["key"], "yes");
+    assert_eq!(
+        world.clusters["c1"].get("ConfigMap", "default", "good").await.unwrap()["data"]["key"],
+        "made"
+    );
     assert!(world.clusters["c1"].get("ConfigMap", "default", "bad").await.is_none());
 
     // The good one turns bad: what it made stays.
@@ -230,7 +233,7 @@ async fn a_template_that_fails_on_the_cluster_concerns_itself() {
     let world = World::start().await;
     world.apply_policies(&config).await;
     let templates = json!([
-        template("good", &a_config_map("good", "yes")),
+        template("good", &a_config_map("good", "made")),
         template("bad", &a_config_map("bad", "'{{ fromClusterClaim \"no-such-claim\" }}'")),
     ]);
     world.hub.apply(policy("mixed", &templates), POLICIES).await;
@@ -361,6 +364,8 @@ async fn create_definition(user: &User, definition: &Value) {
         definition["metadata"].as_object_mut().unwrap().remove(field);
     }
     definition.as_object_mut().unwrap().remove("status");
+    definition["apiVersion"] = json!("apiextensions.k8s.io/v1");
+    definition["kind"] = json!("CustomResourceDefinition");
     user.apply(definition, "").await;
 }
 
@@ -402,8 +407,8 @@ async fn a_name_that_a_cluster_refuses_is_told_once() {
     let world = World::start().await;
     world.apply_policies(&config).await;
     let templates = json!([
-        template("bad", &a_config_map("Not_A_Name", "yes")),
-        template("good", &a_config_map("g", "y"))
+        template("bad", &a_config_map("Not_A_Name", "made")),
+        template("good", &a_config_map("g", "one"))
     ]);
     world.hub.apply(policy("refused", &templates), POLICIES).await;
     world.hub.apply(binding("refused"), POLICIES).await;
@@ -420,13 +425,13 @@ async fn a_name_that_a_cluster_refuses_is_told_once() {
     // It is tried again, and says the same: no new entry in the history.
     world.hub.label("ManagedCluster", "c1", &[("another", Some("label"))]).await;
     let templates = json!([
-        template("bad", &a_config_map("Not_A_Name", "yes")),
-        template("good", &a_config_map("g", "z"))
+        template("bad", &a_config_map("Not_A_Name", "made")),
+        template("good", &a_config_map("g", "two"))
     ]);
     world.hub.apply(policy("refused", &templates), POLICIES).await;
     world.clusters["c1"]
         .wait("the other template to go on", "ConfigMap", Some("default"), |maps| {
-            (maps.get("g")?["data"]["key"] == "z").then_some(())
+            (maps.get("g")?["data"]["key"] == "two").then_some(())
         })
         .await;
     let replica = world
@@ -440,5 +445,195 @@ async fn a_name_that_a_cluster_refuses_is_told_once() {
     let details = replica["status"]["details"].as_array().unwrap();
     let bad = details.iter().find(|detail| detail["templateMeta"]["name"] == "bad").unwrap();
     assert_eq!(bad["history"].as_array().unwrap().len(), 1, "{bad:#}");
+    world.stop().await;
+}
+
+/// Writes an object as etcd may hold it: with a shape that no reader expects.
+fn spoil(world: &World, api_version: &str, kind: &str, name: &str, edit: impl FnOnce(&mut Value)) {
+    let key = flotilla::api::object::ObjectKey {
+        gvk: flotilla::api::object::GroupVersionKind::new(api_version, kind),
+        namespace: (kind != "ManagedCluster").then(|| POLICIES.to_owned()),
+        name: name.to_owned(),
+    };
+    world.stage.hub().store().edit(&key, edit).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn malformed_objects_of_the_hub_are_told_on_themselves_and_stall_nothing() {
+    let config = sample!();
+    let mut world = World::start().await;
+    world.apply_policies(&config).await;
+    world.protect("c1").await;
+    let before = world.versions("c1").await;
+    let policy_api = "policy.open-cluster-management.io/v1";
+    spoil(&world, policy_api, "Policy", BACKUP, |policy| {
+        policy["spec"]["policy-templates"] = json!("none");
+    });
+    let event = world.event(POLICIES, BACKUP, "Malformed", "cannot be read").await;
+    assert_eq!(event["type"], "Warning");
+    assert!(event["message"].as_str().unwrap().contains("left out until it is corrected"), "{event:#}");
+    spoil(
+        &world,
+        "cluster.open-cluster-management.io/v1beta1",
+        "Placement",
+        "acm-app-restore-placement",
+        |placement| {
+            placement["spec"]["predicates"] = json!(7);
+        },
+    );
+    world.event(POLICIES, "acm-app-restore-placement", "Malformed", "cannot be read").await;
+    spoil(&world, policy_api, "PlacementBinding", "acm-app-backup-placement-binding", |binding| {
+        binding["subjects"] = json!("everything");
+    });
+    world.event(POLICIES, "acm-app-backup-placement-binding", "Malformed", "cannot be read").await;
+    spoil(&world, "cluster.open-cluster-management.io/v1", "ManagedCluster", "c3", |cluster| {
+        cluster["spec"]["taints"] = json!("none");
+    });
+    world.event("default", "c3", "Malformed", "cannot be read").await;
+
+    // The others go on, a cluster that comes new included.
+    world.protect("c2").await;
+    assert_eq!(world.versions("c1").await, before);
+
+    // A process that starts now has never seen the good versions: it removes nothing.
+    world.kill_hub().await;
+    world.hub.label("ManagedCluster", "c2", &[("seen-by", Some("the-next"))]).await;
+    world.start_hub();
+    world
+        .event("c1", &format!("policies.{BACKUP}"), "Kept", "nothing is removed there: Policy policies/")
+        .await;
+    world.event(POLICIES, INSTALL, "Kept", "nothing is removed there: PlacementBinding policies/").await;
+    assert_eq!(world.versions("c1").await, before);
+    let events = world.hub.list("Event", Some(POLICIES)).await;
+    let told = events
+        .values()
+        .filter(|event| event["reason"] == "Malformed" && event["involvedObject"]["name"] == BACKUP);
+    assert_eq!(told.count(), 1, "told once, whatever the restarts");
+
+    // Corrected, everything is as it was.
+    for file in support::policy_files() {
+        world.hub.apply_text(&support::read(&file), POLICIES).await;
+    }
+    world.configure(&[("backupSchedule", Some("30 */2 * * *"))]).await;
+    for cluster in ["c1", "c2"] {
+        world.clusters[cluster]
+            .wait("the new schedule", "Schedule", Some(VELERO), |schedules| {
+                schedules
+                    .values()
+                    .any(|schedule| schedule["spec"]["schedule"] == "30 */2 * * *")
+                    .then_some(())
+            })
+            .await;
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_placement_that_is_gone_removes_nothing() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    world.protect("c1").await;
+    let before = world.versions("c1").await;
+    world.hub.delete("Placement", POLICIES, "acm-app-backup-placement").await;
+    let event = world.event(POLICIES, BACKUP, "Kept", "cluster c1").await;
+    assert_eq!(
+        event["message"],
+        "Policy policies/oadp-hdr-app-backup is no longer placed on cluster c1, and nothing is removed there: \
+         Placement policies/acm-app-backup-placement does not exist"
+    );
+    world.event(POLICIES, INSTALL, "Kept", "cluster c1").await;
+    assert_eq!(world.versions("c1").await, before);
+    world.stop().await;
+}
+
+/// A gesture by which a person takes the policies away: the schedule goes, what would lose data stays.
+async fn taken_away(gesture: impl AsyncFnOnce(&World)) {
+    let Some(config) = config_map("pv-snap") else {
+        println!("skipped: ../shared/data is absent");
+        return;
+    };
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    world.protect("c1").await;
+    gesture(&world).await;
+    let c1 = &world.clusters["c1"];
+    c1.wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
+        .await;
+    world
+        .hub
+        .wait("the replicated policy to go", "Policy", Some("c1"), |policies| {
+            (!policies.contains_key(&format!("policies.{BACKUP}"))).then_some(())
+        })
+        .await;
+    assert!(c1.get("Namespace", "", VELERO).await.is_some());
+    assert!(c1.get("Secret", VELERO, "cloud-credentials").await.is_some());
+    assert!(c1.get("DataProtectionApplication", VELERO, "dpa").await.is_some());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_binding_that_is_deleted_prunes() {
+    taken_away(async |world| {
+        world.hub.delete("PlacementBinding", POLICIES, "acm-app-backup-placement-binding").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_is_deleted_prunes() {
+    taken_away(async |world| world.hub.delete("Policy", POLICIES, BACKUP).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_is_disabled_prunes() {
+    taken_away(async |world| {
+        world.hub.merge("Policy", POLICIES, BACKUP, &json!({"spec": {"disabled": true}})).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_refuses_slows_no_other_and_converges_when_it_is_back() {
+    use flotilla::sim::faults::Fault;
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    world.server("c2").faults().set(Fault::Refuse);
+    backed_up(&world, "c2").await;
+    goes_on(&world, "c1").await;
+    let said = world.template_says(BACKUP, "c2", "create-schedule-resource", "cannot be reached").await;
+    assert!(said.contains("nothing is changed there until it answers"), "{said}");
+    world.server("c2").faults().set(Fault::None);
+    world.protect("c2").await;
+
+    // It refuses again, now that it has been in use, and loses its label meanwhile.
+    world.server("c2").faults().set(Fault::Refuse);
+    world.template_says(BACKUP, "c2", "create-schedule-resource", "cannot be reached").await;
+    world.hub.label("ManagedCluster", "c2", &[("acm-pv-dr", None)]).await;
+    world.policy_is(BACKUP, "c1", "Compliant").await;
+    world.server("c2").faults().set(Fault::None);
+    world.clusters["c2"]
+        .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
+        .await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_hangs_slows_no_other() {
+    use flotilla::sim::faults::Fault;
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    world.server("c2").faults().set(Fault::Hang);
+    let start = std::time::Instant::now();
+    backed_up(&world, "c2").await;
+    goes_on(&world, "c1").await;
+    goes_on(&world, "c3").await;
+    let said = world.template_says(BACKUP, "c2", "create-schedule-resource", "cannot be reached").await;
+    assert!(said.contains("no answer within 5 s"), "{said}");
+    assert!(start.elapsed().as_secs() >= 5, "the others were done before c2 was given up");
+    world.server("c2").faults().set(Fault::None);
+    world.protect("c2").await;
     world.stop().await;
 }

@@ -169,8 +169,10 @@ impl Fleet {
                 effects
             }
             Err(error) => {
-                self.malformed.insert((kind, name), error.message.clone());
-                Effects { malformed: vec![(key.clone(), error)], ..Effects::default() }
+                let told = self.malformed.insert((kind, name), error.message.clone());
+                let news = told.as_ref() != Some(&error.message);
+                let malformed = if news { vec![(key.clone(), error)] } else { Vec::new() };
+                Effects { malformed, ..Effects::default() }
             }
         }
     }
@@ -178,13 +180,11 @@ impl Fleet {
     /// Why it cannot be said whether a policy that is not placed was taken away by a person: something that decides
     /// over it is missing or cannot be read.
     pub fn doubt(&self, policy: &PolicyKey) -> Option<String> {
-        let unreadable = self.malformed.iter().find(|((kind, name), _)| match kind {
-            HubKind::Policy => name.0 == policy.namespace && name.1 == policy.name,
-            HubKind::PlacementBinding | HubKind::PolicySet | HubKind::Placement => name.0 == policy.namespace,
-            HubKind::PlacementDecision
-            | HubKind::ManagedCluster
-            | HubKind::ManagedClusterSet
-            | HubKind::ManagedClusterSetBinding => false,
+        let name = (policy.namespace.clone(), policy.name.clone());
+        let unreadable = self.malformed.get_key_value(&(HubKind::Policy, name)).or_else(|| {
+            self.malformed.iter().find(|((kind, name), _)| {
+                matches!(kind, HubKind::PlacementBinding | HubKind::PolicySet) && name.0 == policy.namespace
+            })
         });
         if let Some(((kind, name), message)) = unreadable {
             return Some(format!("{} {}/{} cannot be read: {message}", kind.gvk().kind, name.0, name.1));

@@ -431,6 +431,11 @@ impl World {
     /// Labels a cluster to be backed up and waits until its schedule is there and its policies are compliant.
     pub async fn protect(&self, cluster: &str) {
         self.hub.label("ManagedCluster", cluster, &[("acm-pv-dr", Some("backup"))]).await;
+        self.protected(cluster).await;
+    }
+
+    /// Waits until a cluster has its schedule and its policies are compliant.
+    pub async fn protected(&self, cluster: &str) {
         self.clusters[cluster]
             .wait("a schedule that is enabled", "Schedule", Some(VELERO), |schedules| {
                 schedules.values().any(|schedule| schedule["status"]["phase"] == "Enabled").then_some(())

@@ -100,12 +100,10 @@ impl Connection {
 
     /// Watches a kind, if the server serves it and it is not watched yet. `Ok(None)`: not served.
     pub async fn watch(&self, key: WatchKey) -> Result<Option<Arc<ObjectWatch>>, ApiError> {
-        if let Some(watch) = self.watches().get(&key)
-            && watch.state() != WatchState::KindGone
-        {
-            return Ok(Some(watch.clone()));
-        }
-        let Some(kind) = self.served(&key.gvk).await? else { return Ok(None) };
+        let Some(kind) = self.served(&key.gvk).await? else {
+            self.retain_watches(|watched, _| watched.gvk != key.gvk);
+            return Ok(None);
+        };
         let key = WatchKey { namespace: key.namespace.filter(|_| kind.namespaced), ..key };
         let mut watches = self.watches();
         if let Some(watch) = watches.get(&key)
@@ -173,11 +171,16 @@ impl Connection {
         }
     }
 
-    /// Takes an object that the server does not have out of the caches.
-    pub(super) fn absorb_absence(&self, key: &ObjectKey) {
+    /// Takes an object that the server does not have out of the caches that know it in this version.
+    pub(super) fn absorb_absence(&self, key: &ObjectKey, version: &str) {
         for watch in self.covering(&key.gvk, key.namespace.as_deref()) {
-            watch.absorb_absence(key);
+            watch.absorb_absence(key, version);
         }
+    }
+
+    /// The version in which the caches know an object.
+    pub(super) fn cached_version(&self, key: &ObjectKey) -> Option<String> {
+        self.covering(&key.gvk, key.namespace.as_deref()).iter().find_map(|watch| watch.version_of(key))
     }
 
     fn covering(&self, gvk: &GroupVersionKind, namespace: Option<&str>) -> Vec<Arc<ObjectWatch>> {

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_types, reason = "adapters hold the client")]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::stream::BoxStream;
@@ -115,7 +116,7 @@ impl ObjectWatch {
             Some(namespace) => Api::namespaced_with(client, namespace, resource),
             None => Api::all_with(client, resource),
         };
-        let shelf = Arc::new(Shelf { key, objects: RwLock::default(), listener });
+        let shelf = Arc::new(Shelf { key, objects: RwLock::default(), seen: AtomicU64::new(0), listener });
         let (sender, state) = watch::channel(WatchState::Loading);
         let cache = Cache { shelf: shelf.clone(), resource: resource.clone(), server, state: sender };
         let task = AbortOnDropHandle::new(tokio::spawn(cache.follow(api)));
@@ -123,19 +124,33 @@ impl ObjectWatch {
     }
 
     /// Takes in an object as a write of our own left it, so that nobody decides on what was before. Its event, which
-    /// follows, changes nothing then.
+    /// follows, changes nothing then. Ignored where the watch has come past it already: it may be gone by now.
     pub(super) fn absorb(&self, manifest: &Manifest) {
         if self.state() == WatchState::Loading {
             return;
         }
+        let version = manifest.resource_version();
         let identity =
             (manifest.namespace().map(ToOwned::to_owned), manifest.name().unwrap_or_default().to_owned());
-        self.shelf.set(identity, manifest.resource_version(), Some(Arc::new(manifest.clone())));
+        if number(version).is_some_and(|version| version > self.shelf.seen()) {
+            self.shelf.set(identity, version, Some(Arc::new(manifest.clone())));
+        }
     }
 
-    /// Forgets an object that the server does not have any more.
-    pub(super) fn absorb_absence(&self, key: &ObjectKey) {
-        self.shelf.set((key.namespace.clone(), key.name.clone()), None, None);
+    /// The version in which an object is known.
+    pub(super) fn version_of(&self, key: &ObjectKey) -> Option<String> {
+        let objects = self.objects();
+        let known = objects.get(&(key.namespace.clone(), key.name.clone()))?;
+        known.resource_version().map(ToOwned::to_owned)
+    }
+
+    /// Forgets an object that the server does not have any more, if it still is known in this version: one that was made
+    /// again since is another.
+    pub(super) fn absorb_absence(&self, key: &ObjectKey, version: &str) {
+        let identity = (key.namespace.clone(), key.name.clone());
+        if self.version_of(key).as_deref() == Some(version) {
+            self.shelf.set(identity, Some(version), None);
+        }
     }
 
     /// The objects as they are now. Later changes do not show in the value.
@@ -162,10 +177,23 @@ impl ObjectWatch {
 struct Shelf {
     key: WatchKey,
     objects: RwLock<Arc<Objects>>,
+    /// The newest version that the watch itself has told of.
+    seen: AtomicU64,
     listener: Listener,
 }
 
 impl Shelf {
+    fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Acquire)
+    }
+
+    /// The watch has come so far.
+    fn pass(&self, version: Option<&str>) {
+        if let Some(version) = number(version) {
+            self.seen.fetch_max(version, Ordering::AcqRel);
+        }
+    }
+
     /// Puts an object in its place, or takes it away. Word that is older than what is known is ignored: our own write
     /// may be ahead of the watch.
     fn set(&self, identity: Identity, version: Option<&str>, manifest: Option<Arc<Manifest>>) {
@@ -224,11 +252,14 @@ impl Shelf {
     }
 }
 
-/// Whether the known version is newer than the other. Versions are numbers that rise (part of the API since Kubernetes
-/// 1.35); ones that are not say nothing.
+/// Whether the known version is newer than the other; versions that are no numbers say nothing.
 fn is_newer(known: Option<&str>, other: Option<&str>) -> bool {
-    let number = |version: Option<&str>| version.and_then(|version| version.parse::<u64>().ok());
     matches!((number(known), number(other)), (Some(known), Some(other)) if known > other)
+}
+
+/// Resource versions are numbers that rise (part of the API since Kubernetes 1.35).
+fn number(version: Option<&str>) -> Option<u64> {
+    version.and_then(|version| version.parse().ok())
 }
 
 /// The running side of a watch.
@@ -265,6 +296,7 @@ impl Cache {
                 Ok(watcher::Event::Init) => incoming.clear(),
                 Ok(watcher::Event::InitApply(object)) => {
                     if let Some((identity, manifest)) = self.read(object) {
+                        self.shelf.pass(manifest.resource_version());
                         incoming.insert(identity, manifest);
                     }
                 }
@@ -275,6 +307,7 @@ impl Cache {
                 Ok(watcher::Event::Apply(object)) => {
                     if let Some((identity, manifest)) = self.read(object) {
                         let version = manifest.resource_version().map(ToOwned::to_owned);
+                        self.shelf.pass(version.as_deref());
                         self.shelf.set(identity, version.as_deref(), Some(manifest));
                     }
                     self.enter(WatchState::Synced);
@@ -282,7 +315,9 @@ impl Cache {
                 Ok(watcher::Event::Delete(object)) => {
                     let identity =
                         (object.metadata.namespace.clone(), object.metadata.name.unwrap_or_default());
-                    self.shelf.set(identity, object.metadata.resource_version.as_deref(), None);
+                    let version = object.metadata.resource_version;
+                    self.shelf.pass(version.as_deref());
+                    self.shelf.set(identity, version.as_deref(), None);
                 }
                 Err(error) => self.failed(&error),
             }

@@ -77,9 +77,11 @@ impl Connection {
 
     /// Reads one object past every cache, and sets the caches right: what they hold turned out to be old.
     pub async fn refresh(&self, key: &ObjectKey) -> Result<(), ApiError> {
-        match self.get(key).await? {
-            Some(found) => self.absorb(&found),
-            None => self.absorb_absence(key),
+        let before = self.cached_version(key);
+        match (self.get(key).await?, before) {
+            (Some(found), _) => self.absorb(&found),
+            (None, Some(before)) => self.absorb_absence(key, &before),
+            (None, None) => {}
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The flow for one policy: render, compare, plan; write down what will be created; push; assess; report.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use super::super::evaluate::{CheckState, Evaluated};
@@ -39,13 +39,7 @@ impl Worker {
             );
             return Ok(Outcome::Settled);
         }
-        let before = match prepare::inventory(replica.as_ref()) {
-            Ok(inventory) => inventory,
-            Err(error) => {
-                tracing::error!(cluster = self.name, policy = %key, %error, "nothing is pruned by this inventory");
-                Inventory::default()
-            }
-        };
+        let before = self.inventory_before(key, replica.as_ref());
         let evaluated = match self.evaluate_and_remember(key, policy, managed, enforced, &before).await {
             Ok(evaluated) => evaluated,
             Err(reason) => return Ok(Outcome::Disconnected(reason)),
@@ -91,6 +85,20 @@ impl Worker {
             None if stale => Ok(Outcome::Stale),
             None if refused => Ok(Outcome::Refused),
             None => Ok(Outcome::Settled),
+        }
+    }
+
+    /// What was written on the cluster before. Where the replicated policy is gone or spoilt, what this worker last wrote there
+    /// stands in: objects of ours stay ours.
+    pub(super) fn inventory_before(&self, key: &PolicyKey, replica: Option<&Manifest>) -> Inventory {
+        let remembered = || self.inventories.get(key).cloned().unwrap_or_default();
+        match (replica, prepare::inventory(replica)) {
+            (Some(_), Ok(inventory)) => inventory,
+            (None, _) => remembered(),
+            (Some(_), Err(error)) => {
+                tracing::error!(cluster = self.name, policy = %key, %error, "the inventory is written anew");
+                remembered()
+            }
         }
     }
 
@@ -150,13 +158,8 @@ impl Worker {
 
     /// Compliance of policies and their templates on this cluster, by kind and name.
     fn compliance_here(&self) -> KnownCompliance {
-        let replicas: BTreeMap<PolicyKey, Manifest> = self
-            .replicas()
-            .into_keys()
-            .chain(self.written.keys().cloned())
-            .filter_map(|key| Some((key.clone(), self.replica(&key)?)))
-            .collect();
-        prepare::compliance(replicas.iter().map(|(key, replica)| (key.clone(), replica)))
+        let replicas = self.replicas();
+        prepare::compliance(replicas.iter().map(|(key, replica)| (key.clone(), replica.as_ref())))
     }
 
     /// Remembers what the evaluation looked at, on the hub and here; answers what it had not looked at before.
@@ -207,6 +210,7 @@ impl Worker {
         self.remember_hub_references(key, BTreeSet::new());
         self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.written.remove(key);
+        self.inventories.remove(key);
     }
 
     /// Where a kind is missing, the cluster's CustomResourceDefinitions are watched for its arrival.

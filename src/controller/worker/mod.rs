@@ -26,6 +26,7 @@ use crate::adapters::cluster;
 use crate::adapters::hub::{Hub, HubKind};
 use crate::api::object::ObjectKey;
 use crate::api::ocm::policy::Policy;
+use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::policy::bindings::Placed;
 use crate::pipeline::render::Renderer;
@@ -58,6 +59,8 @@ pub(super) struct Worker {
     retries: BTreeMap<PolicyKey, Retry>,
     /// Versions of replicated policies as this worker wrote them, to tell its own writes from others'.
     written: BTreeMap<PolicyKey, String>,
+    /// Inventories as last written, for replicated policies that somebody deletes.
+    inventories: BTreeMap<PolicyKey, Inventory>,
     /// What each policy looked up on the hub.
     looked_up: BTreeMap<PolicyKey, BTreeSet<Reference>>,
 }
@@ -89,6 +92,7 @@ impl Worker {
             trouble: None,
             retries: BTreeMap::new(),
             written: BTreeMap::new(),
+            inventories: BTreeMap::new(),
             looked_up: BTreeMap::new(),
         }
     }
@@ -251,13 +255,16 @@ impl Worker {
     /// Connects, unless it is connected. The error is a sentence for the policy's status.
     async fn connect(&mut self) -> Result<(), String> {
         if let Some(link) = &self.link {
-            if let Some(fault) = link.connection.fault() {
-                return Err(self.unreachable(&fault));
+            let fault = link.connection.fault();
+            if self.trouble.is_none() && fault.is_none() {
+                return Ok(());
             }
-            if self.trouble.is_some() {
-                link.connection.probe().await.map_err(|error| self.unreachable(&error.to_string()))?;
+            link.connection.probe().await.map_err(|error| self.unreachable(&error.to_string()))?;
+            if fault.is_none() {
+                return Ok(());
             }
-            return Ok(());
+            // It answers, and its watches sleep until their next attempt: new ones need not.
+            self.link = None;
         }
         let desk = self.desk.clone();
         let listener: Listener = Arc::new(move |key, change| desk.changed(key, change));

@@ -35,6 +35,7 @@ impl Worker {
             self.shared.hub.write_replica(existing, &evaluated.replicated, &inventory.to_text()).await?;
         let created = matches!(write, ReplicaWrite::Created(_));
         let replica = write.into_manifest();
+        self.inventories.insert(key.clone(), inventory.clone());
         self.remember_written(key, &replica);
         if created {
             let message = format!("Policy {key} was propagated to cluster {}", self.name);
@@ -130,10 +131,10 @@ impl Worker {
     ) -> Result<(), ApiError> {
         let replica = self.replica(key);
         let foreign = replica.as_ref().is_some_and(|replica| prepare::is_foreign(replica));
-        let Ok(inventory) = prepare::inventory(replica.as_ref()) else { return Ok(()) };
         if foreign {
             return Ok(());
         }
+        let inventory = self.inventory_before(key, replica.as_ref());
         let facts = ClusterFacts { name: self.name.clone(), ..ClusterFacts::default() };
         for _ in 0..ROUNDS {
             let hub = Arc::new(self.shared.hub.connection().snapshot());

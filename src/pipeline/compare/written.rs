@@ -26,6 +26,17 @@ impl WrittenLists {
         self.0.is_empty()
     }
 
+    /// The entries of both.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        for (path, entries) in other.0 {
+            for entry in entries {
+                add(&mut self, &path, &entry);
+            }
+        }
+        self
+    }
+
     /// The recorded paths and entries, in the order of the paths.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[Value])> {
         self.0.iter().map(|(path, entries)| (path.as_str(), entries.as_slice()))

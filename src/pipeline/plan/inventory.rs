@@ -125,16 +125,16 @@ impl Inventory {
     }
 }
 
-/// The inventory before a push: what is about to be created is written down first, so that a process that dies in the
-/// middle leaves no object behind that nobody knows of.
+/// The inventory before a push: what is about to be created, and what is about to be written into lists, is written down
+/// first, so that a process that dies in the middle leaves nothing behind that nobody knows of.
 pub fn intended(before: &Inventory, check: &Check, plan: &CheckPlan) -> Inventory {
     let mut after = before.clone();
     if check.remediation == Remediation::Inform {
         return after;
     }
-    let creations: Vec<_> =
-        objects(plan).filter(|object| matches!(object.step, Step::Create { .. })).collect();
-    if creations.is_empty() {
+    let intentions: Vec<Entry> =
+        objects(plan).filter_map(|object| intention(before, check, object)).collect();
+    if intentions.is_empty() {
         return after;
     }
     let entries = after
@@ -142,11 +142,30 @@ pub fn intended(before: &Inventory, check: &Check, plan: &CheckPlan) -> Inventor
         .entry(check.name.clone())
         .or_insert_with(|| CheckInventory { prune: check.prune, objects: Vec::new() });
     entries.prune = check.prune;
-    for key in creations.iter().filter_map(|object| object.key.as_ref()) {
-        entries.objects.retain(|entry| entry.key() != *key);
-        entries.objects.push(Entry { created: true, ..Entry::new(key) });
+    for intention in intentions {
+        let key = intention.key();
+        match entries.objects.iter_mut().find(|entry| entry.key() == key) {
+            Some(entry) => *entry = intention,
+            None => entries.objects.push(intention),
+        }
     }
     after
+}
+
+fn intention(before: &Inventory, check: &Check, object: &ObjectPlan) -> Option<Entry> {
+    let key = object.key.as_ref()?;
+    let desired = object.desired.as_ref()?;
+    match &object.step {
+        Step::Create { .. } => {
+            Some(Entry { created: true, lists: written_lists(desired), ..Entry::new(key) })
+        }
+        Step::Update { .. } => {
+            let entry = before.entry(&check.name, key).cloned().unwrap_or_else(|| Entry::new(key));
+            let lists = entry.lists.clone().joined(written_lists(desired));
+            (lists != entry.lists).then_some(Entry { lists, ..entry })
+        }
+        Step::Nothing | Step::Probe { .. } | Step::Delete { .. } | Step::Hold { .. } => None,
+    }
 }
 
 /// The inventory after a push. `pruned` tells, per pruned object, whether it is gone.
@@ -215,6 +234,8 @@ fn entry_after(
             let uid = object.observed.as_ref().and_then(|observed| observed.uid());
             Some(Entry { lists: written_lists(desired), ..known(before, key, uid) })
         }
+        // It was not created after all: what stands there now, if anything, is another writer's.
+        StepResult::NotTaken if matches!(object.step, Step::Create { .. }) => None,
         StepResult::NotTaken | StepResult::Differs | StepResult::Deleted | StepResult::Refused { .. } => {
             before.cloned()
         }

@@ -1,0 +1,501 @@
+//! What happens to what Flotilla wrote: drift is corrected, others' work stays, nothing is written without need, and only
+//! what it made is taken away again.
+
+#![expect(clippy::disallowed_types, reason = "a test is a client")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{POLICIES, VELERO, World, config_map};
+
+const SCHEDULE: &str = "acm-pv-dpa-1-c1";
+const INSTALL: &str = "oadp-hdr-app-install";
+const BACKUP: &str = "oadp-hdr-app-backup";
+const RESTORE: &str = "oadp-hdr-app-restore";
+
+macro_rules! sample {
+    () => {
+        match config_map("pv-snap") {
+            Some(text) => text,
+            None => {
+                println!("skipped: ../shared/data is absent");
+                return;
+            }
+        }
+    };
+}
+
+/// Writes to managed clusters so far.
+fn writes(world: &World) -> Vec<String> {
+    let text = world.metrics.text().unwrap();
+    text.lines().filter(|line| line.starts_with("flotilla_cluster_writes")).map(ToOwned::to_owned).collect()
+}
+
+async fn schedule_is(world: &World, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
+    world.clusters["c1"]
+        .wait(what, "Schedule", Some(VELERO), |schedules| {
+            schedules.get(SCHEDULE).filter(|schedule| condition(schedule)).cloned()
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drift_is_corrected_and_what_others_add_stays() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    world.protect("c1").await;
+    let c1 = &world.clusters["c1"];
+    let made = c1.get("Schedule", VELERO, SCHEDULE).await.unwrap();
+    c1.merge("Schedule", VELERO, SCHEDULE, &json!({
+        "metadata": {"labels": {"theirs": "stays", "cluster-name": "wrong"}},
+        "spec": {"schedule": "5 5 * * *", "useOwnerReferencesInBackup": true, "template": {"ttl": "1h0m0s"}}}))
+        .await;
+    let corrected = schedule_is(&world, "the schedule to be corrected", |schedule| {
+        schedule["spec"]["schedule"] == "0 */1 * * *"
+    })
+    .await;
+    assert_eq!(corrected["spec"]["template"], made["spec"]["template"]);
+    assert_eq!(corrected["metadata"]["labels"]["cluster-name"], "c1");
+    assert_eq!(corrected["metadata"]["labels"]["theirs"], "stays");
+    assert_eq!(corrected["spec"]["useOwnerReferencesInBackup"], true);
+    assert_eq!(corrected["metadata"]["uid"], made["metadata"]["uid"]);
+
+    c1.delete("Schedule", VELERO, SCHEDULE).await;
+    let again = schedule_is(&world, "the schedule to be made again", |schedule| {
+        schedule["status"]["phase"] == "Enabled"
+    })
+    .await;
+    assert_ne!(again["metadata"]["uid"], made["metadata"]["uid"]);
+    world.policy_is(BACKUP, "c1", "Compliant").await;
+
+    // One that was made again is as much our own as the first.
+    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
+    c1.wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
+        .await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_velero_writes_causes_no_write() {
+    let config = sample!();
+    let world = World::start().await;
+    world.create_pacman("c1").await;
+    world.apply_policies(&config).await;
+    world.protect("c1").await;
+    let made = world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.unwrap();
+    let before = writes(&world);
+    // Two hours of schedules and backups, each a change of status or of the spec by Velero's own hand.
+    world.clusters["c1"]
+        .merge("Schedule", VELERO, SCHEDULE, &json!({"spec": {"skipImmediately": true}}))
+        .await;
+    world.stage.advance_minutes(120).await;
+    world.template_says(BACKUP, "c1", "check-backup-completed", "Compliant; notification - backups [").await;
+    let after = world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.unwrap();
+    assert_ne!(after["status"]["lastBackup"], made["status"]["lastBackup"], "{after:#}");
+    assert_eq!(writes(&world), before, "nothing of it was ours to write");
+    world.stop().await;
+}
+
+/// A90: a dpaSpec with one snapshot location in a region.
+fn dpa_spec(region: &str) -> String {
+    json!({
+        "backupLocations": [{"velero": {"config": {"profile": "default", "region": "us-east-1"},
+            "credential": {"key": "cloud", "name": "cloud-credentials"}, "default": true,
+            "objectStorage": {"bucket": "flotilla", "prefix": "velero"}, "provider": "aws"}}],
+        "configuration": {"velero": {"defaultPlugins": ["openshift", "aws"]}},
+        "snapshotLocations": [
+            {"velero": {"config": {"profile": "default", "region": "us-east-1"}, "provider": "aws"}},
+            {"velero": {"config": {"profile": "default", "region": region}, "provider": "aws"}}],
+    })
+    .to_string()
+}
+
+fn location(region: &str) -> Value {
+    json!({"velero": {"config": {"profile": "default", "region": region}, "provider": "aws"}})
+}
+
+async fn locations_are(world: &World, expected: &Value) -> Value {
+    world.clusters["c1"]
+        .wait(
+            &format!("snapshot locations {expected}"),
+            "DataProtectionApplication",
+            Some(VELERO),
+            |applications| {
+                let application = applications.get("dpa")?;
+                (application["spec"]["snapshotLocations"] == *expected).then(|| application.clone())
+            },
+        )
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a90_a_changed_snapshot_location_leaves_no_duplicate() {
+    let config = sample!();
+    let mut world = World::start().await;
+    world.apply_policies(&config).await;
+    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-1")))]).await;
+    world.protect("c1").await;
+    let made = locations_are(&world, &json!([location("us-east-1"), location("eu-west-1")])).await;
+
+    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-2")))]).await;
+    let changed = locations_are(&world, &json!([location("us-east-1"), location("eu-west-2")])).await;
+    assert_eq!(
+        changed["metadata"]["uid"], made["metadata"]["uid"],
+        "A91: edited in place, nothing made anew"
+    );
+
+    // Another writer's entry stays where ours changes.
+    let theirs = location("theirs-1");
+    world.clusters["c1"]
+        .merge(
+            "DataProtectionApplication",
+            VELERO,
+            "dpa",
+            &json!({"spec": {"snapshotLocations":
+            [location("us-east-1"), location("eu-west-2"), theirs]}}),
+        )
+        .await;
+    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-3")))]).await;
+    let with_theirs = |region: &str| {
+        let mut expected = vec![location("us-east-1"), location(region), theirs.clone()];
+        expected.sort_by_key(ToString::to_string);
+        expected
+    };
+    let sorted = |application: &Value| {
+        let mut found = application["spec"]["snapshotLocations"].as_array().cloned().unwrap_or_default();
+        found.sort_by_key(ToString::to_string);
+        found
+    };
+    let c1 = &world.clusters["c1"];
+    c1.wait("ours to change beside theirs", "DataProtectionApplication", Some(VELERO), |applications| {
+        (sorted(applications.get("dpa")?) == with_theirs("eu-west-3")).then_some(())
+    })
+    .await;
+
+    // Nor where the process dies as soon as the cluster has it, and the next has not seen the former version.
+    for region in ["eu-west-4", "eu-west-5", "eu-west-6"] {
+        world.kill_hub().await;
+        world.configure(&[("dpaSpec", Some(&dpa_spec(region)))]).await;
+        world.start_hub();
+        let c1 = &world.clusters["c1"];
+        c1.wait(
+            "ours to change after a restart",
+            "DataProtectionApplication",
+            Some(VELERO),
+            |applications| (sorted(applications.get("dpa")?) == with_theirs(region)).then_some(()),
+        )
+        .await;
+    }
+    world.policy_is(INSTALL, "c1", "Compliant").await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a90_holds_for_a_resource_that_existed_before() {
+    let config = sample!();
+    let world = World::start().await;
+    let c1 = &world.clusters["c1"];
+    c1.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": VELERO}}), "").await;
+    let spec: Value = serde_json::from_str(&dpa_spec("eu-west-1")).unwrap();
+    c1.apply(
+        json!({"apiVersion": "oadp.openshift.io/v1alpha1", "kind": "DataProtectionApplication",
+            "metadata": {"name": "dpa"}, "spec": spec}),
+        VELERO,
+    )
+    .await;
+    world.apply_policies(&config).await;
+    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-1")))]).await;
+    world.protect("c1").await;
+    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-2")))]).await;
+    locations_are(&world, &json!([location("us-east-1"), location("eu-west-2")])).await;
+
+    // It is not ours: it stays when the cluster leaves, opt-in or not.
+    world
+        .hub
+        .merge(
+            "Policy",
+            POLICIES,
+            INSTALL,
+            &json!({"metadata": {"annotations": {"flotilla.dev/allow-destructive": "true"}}}),
+        )
+        .await;
+    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
+    world
+        .hub
+        .wait("the policies to leave", "Policy", Some("c1"), |policies| policies.is_empty().then_some(()))
+        .await;
+    assert!(c1.get("DataProtectionApplication", VELERO, "dpa").await.is_some());
+    assert!(c1.get("Namespace", "", VELERO).await.is_some());
+    assert!(c1.get("Secret", VELERO, "cloud-credentials").await.is_none(), "made by us, and opted in");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renamed_schedule_replaces_the_old_one() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    world.protect("c1").await;
+    world.configure(&[("backupPrefix", Some("nightly"))]).await;
+    let c1 = &world.clusters["c1"];
+    c1.wait("the new name alone", "Schedule", Some(VELERO), |schedules| {
+        (schedules.len() == 1 && schedules.contains_key("nightly-dpa-1-c1")).then_some(())
+    })
+    .await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_that_existed_before_is_not_taken_away() {
+    let config = sample!();
+    let world = World::start().await;
+    let c1 = &world.clusters["c1"];
+    c1.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": VELERO}}), "").await;
+    c1.apply(
+        json!({"apiVersion": "velero.io/v1", "kind": "Schedule", "metadata": {"name": SCHEDULE},
+            "spec": {"schedule": "1 1 1 1 *", "template": {}}}),
+        VELERO,
+    )
+    .await;
+    world.apply_policies(&config).await;
+    world.protect("c1").await;
+    schedule_is(&world, "the policy's cron", |schedule| schedule["spec"]["schedule"] == "0 */1 * * *").await;
+    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
+    world
+        .hub
+        .wait("the policies to leave", "Policy", Some("c1"), |policies| policies.is_empty().then_some(()))
+        .await;
+    assert!(c1.get("Schedule", VELERO, SCHEDULE).await.is_some());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_backup_gets_another_restore_and_the_first_is_kept_and_told_once() {
+    let config = sample!();
+    let mut world = World::start().await;
+    world.create_pacman("c1").await;
+    world.apply_policies(&config).await;
+    world.protect("c1").await;
+    world.stage.advance_minutes(95).await;
+    let backups: Vec<String> = world.clusters["c1"]
+        .wait("two backups", "Backup", Some(VELERO), |backups| {
+            let done = backups.iter().filter(|(_, backup)| backup["status"]["phase"] == "Completed");
+            let names: Vec<String> = done.map(|(name, _)| name.clone()).collect();
+            (names.len() >= 2).then_some(names)
+        })
+        .await;
+    for backup in &backups[..2] {
+        world.hub.label("ManagedCluster", "c2", &[("acm-app-restore", Some(backup))]).await;
+        world.template_says(RESTORE, "c2", "create-restore-resource", "").await;
+        world.policy_is(INSTALL, "c2", "Compliant").await;
+        world.stage.advance_minutes(2).await;
+        world.clusters["c2"]
+            .wait("the restore", "Restore", Some(VELERO), |restores| {
+                (restores.get(&format!("restore-{backup}"))?["status"]["phase"] == "Completed").then_some(())
+            })
+            .await;
+    }
+    let first = format!("restore-{}", backups[0]);
+    let told = world.event("c2", &format!("policies.{RESTORE}"), "Kept", &first).await;
+    assert!(told["message"].as_str().unwrap().contains("deletes its logs and results"), "{told:#}");
+    world.kill_hub().await;
+    world.start_hub();
+    world.hub.label("ManagedCluster", "c2", &[("acm-app-restore", None)]).await;
+    world
+        .hub
+        .wait("the policies to leave", "Policy", Some("c2"), |policies| policies.is_empty().then_some(()))
+        .await;
+    assert_eq!(world.clusters["c2"].list("Restore", None).await.len(), 2, "row A55: both are kept");
+    let events = world.hub.list("Event", Some("c2")).await;
+    let kept = events.values().filter(|event| event["reason"] == "Kept").count();
+    assert_eq!(kept, 1, "{events:#?}");
+    world.stop().await;
+}
+
+fn enforced(name: &str, raw: &str) -> Value {
+    json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "Policy", "metadata": {"name": name},
+        "spec": {"disabled": false, "remediationAction": "enforce", "policy-templates": [{"objectDefinition": {
+            "apiVersion": "policy.open-cluster-management.io/v1", "kind": "ConfigurationPolicy",
+            "metadata": {"name": name},
+            "spec": {"severity": "low", "pruneObjectBehavior": "DeleteIfCreated", "object-templates-raw": raw}}}]}})
+}
+
+/// Binds a policy to the clusters with the label `acm-pv-dr`.
+fn binding(policy: &str) -> Value {
+    json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "PlacementBinding",
+        "metadata": {"name": format!("bind-{policy}")},
+        "placementRef": {"apiGroup": "cluster.open-cluster-management.io", "kind": "Placement",
+            "name": "acm-app-backup-placement"},
+        "subjects": [{"apiGroup": "policy.open-cluster-management.io", "kind": "Policy", "name": policy}]})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deleting_what_holds_data_needs_an_opt_in() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    let c1 = &world.clusters["c1"];
+    c1.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "precious"}}), "").await;
+    let raw = "- complianceType: mustnothave\n  objectDefinition:\n    apiVersion: v1\n    kind: Namespace\n    \
+               metadata:\n      name: precious\n";
+    world.hub.apply(enforced("no-namespace", raw), POLICIES).await;
+    world.hub.apply(binding("no-namespace"), POLICIES).await;
+    world.protect("c1").await;
+    let said = world.template_says("no-namespace", "c1", "no-namespace", "precious").await;
+    assert!(said.starts_with("NonCompliant; violation - namespaces [precious] found"), "{said}");
+    assert!(
+        said.contains("deletes everything in it") && said.contains("flotilla.dev/allow-destructive=\"true\""),
+        "{said}"
+    );
+    assert!(c1.get("Namespace", "", "precious").await.is_some());
+    let annotation = json!({"metadata": {"annotations": {"flotilla.dev/allow-destructive": "true"}}});
+    world.hub.merge("Policy", POLICIES, "no-namespace", &annotation).await;
+    c1.wait("the namespace to go", "Namespace", None, |namespaces| {
+        (!namespaces.contains_key("precious")).then_some(())
+    })
+    .await;
+    world.template_says("no-namespace", "c1", "no-namespace", "Compliant; ").await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a14_a_cluster_in_both_sets_has_one_install_policy() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    let labels = [("acm-pv-dr", Some("backup")), ("acm-app-restore", Some("some-backup"))];
+    world.hub.label("ManagedCluster", "c1", &labels).await;
+    world.protect("c1").await;
+    world.template_says(RESTORE, "c1", "create-restore-resource", "some-backup").await;
+    let replicas = world.hub.list("Policy", Some("c1")).await;
+    let names: Vec<&str> = replicas.keys().map(String::as_str).collect();
+    let expected = [BACKUP, INSTALL, RESTORE].map(|policy| format!("policies.{policy}"));
+    assert_eq!(names, expected);
+    let root = world.hub.get("Policy", POLICIES, INSTALL).await.unwrap();
+    assert_eq!(root["status"]["status"].as_array().unwrap().len(), 1, "{root:#}");
+    assert_eq!(root["status"]["placement"].as_array().unwrap().len(), 2, "{root:#}");
+
+    // Leaving one set is not leaving the other.
+    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
+    world.clusters["c1"]
+        .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
+        .await;
+    world
+        .hub
+        .wait("the backup policy to leave", "Policy", Some("c1"), |policies| {
+            (policies.len() == 2).then_some(())
+        })
+        .await;
+    world.policy_is(INSTALL, "c1", "Compliant").await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_informing_policy_changes_nothing_until_a_binding_makes_it_enforce() {
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    for policy in [INSTALL, BACKUP] {
+        world.hub.merge("Policy", POLICIES, policy, &json!({"spec": {"remediationAction": "inform"}})).await;
+    }
+    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", Some("backup"))]).await;
+    let said = world.template_says(INSTALL, "c1", "create-ns-oadp-operators", "namespaces").await;
+    assert_eq!(said, format!("NonCompliant; violation - namespaces [{VELERO}] not found"));
+    assert!(world.clusters["c1"].get("Namespace", "", VELERO).await.is_none());
+    world
+        .hub
+        .merge(
+            "PlacementBinding",
+            POLICIES,
+            "acm-app-backup-placement-binding",
+            &json!({"bindingOverrides": {"remediationAction": "enforce"}}),
+        )
+        .await;
+    world.protect("c1").await;
+
+    // Back to informing: what there is stays, drift is told and not corrected.
+    world
+        .hub
+        .merge(
+            "PlacementBinding",
+            POLICIES,
+            "acm-app-backup-placement-binding",
+            &json!({"bindingOverrides": null}),
+        )
+        .await;
+    world
+        .hub
+        .wait("the replicated policy to inform", "Policy", Some("c1"), |policies| {
+            (policies.get(&format!("policies.{BACKUP}"))?["spec"]["remediationAction"] == "inform")
+                .then_some(())
+        })
+        .await;
+    let c1 = &world.clusters["c1"];
+    c1.merge("Schedule", VELERO, SCHEDULE, &json!({"spec": {"schedule": "5 5 * * *"}})).await;
+    let said = world.template_says(BACKUP, "c1", "create-schedule-resource", "not as specified").await;
+    assert!(
+        said.starts_with("NonCompliant; violation - schedules [acm-pv-dpa-1-c1] found but not"),
+        "{said}"
+    );
+    assert_eq!(c1.get("Schedule", VELERO, SCHEDULE).await.unwrap()["spec"]["schedule"], "5 5 * * *");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_a_config_map_concerns_those_who_looked_at_it() {
+    const OTHERS: u64 = 40;
+    let config = sample!();
+    let world = World::start().await;
+    world.apply_policies_without_binding(&config).await;
+    let plain = |name: &str, value: &str| {
+        format!(
+            "- complianceType: musthave\n  objectDefinition:\n    apiVersion: v1\n    kind: ConfigMap\n    metadata:\n      \
+             name: {name}\n      namespace: default\n    data:\n      key: {value}\n"
+        )
+    };
+    let settings = |name: &str, value: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"key": value}});
+    for policy in [INSTALL, BACKUP, RESTORE] {
+        world.hub.delete("Policy", POLICIES, policy).await;
+    }
+    world.hub.apply(settings("settings", "one"), POLICIES).await;
+    world.hub.apply(settings("unread", "one"), POLICIES).await;
+    let reader = plain("reader", "'{{hub fromConfigMap \"\" \"settings\" \"key\" hub}}'");
+    world.hub.apply(enforced("reader", &reader), POLICIES).await;
+    world.hub.apply(binding("reader"), POLICIES).await;
+    for number in 0..OTHERS {
+        let name = format!("other-{number}");
+        world.hub.apply(enforced(&name, &plain(&name, "same")), POLICIES).await;
+        world.hub.apply(binding(&name), POLICIES).await;
+    }
+    world.bind_set().await;
+    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", Some("backup"))]).await;
+    for number in 0..OTHERS {
+        world.policy_is(&format!("other-{number}"), "c1", "Compliant").await;
+    }
+    let c1 = &world.clusters["c1"];
+    let reads = async |value: &str| {
+        c1.wait(&format!("the reader to write {value}"), "ConfigMap", Some("default"), |maps| {
+            (maps.get("reader")?["data"]["key"] == value).then_some(())
+        })
+        .await;
+    };
+    reads("one").await;
+    // Whatever still went on has passed when the second change is through.
+    world.hub.apply(settings("settings", "two"), POLICIES).await;
+    reads("two").await;
+    let before = world.metrics.evaluations.get();
+    for value in ["two", "three", "four"] {
+        world.hub.apply(settings("unread", value), POLICIES).await;
+    }
+    world.hub.apply(settings("settings", "three"), POLICIES).await;
+    reads("three").await;
+    world.hub.apply(settings("settings", "four"), POLICIES).await;
+    reads("four").await;
+    let evaluations = world.metrics.evaluations.get() - before;
+    assert!(
+        (2..OTHERS / 2).contains(&evaluations),
+        "{evaluations} evaluations for two changes that one policy reads"
+    );
+    world.stop().await;
+}
