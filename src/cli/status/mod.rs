@@ -17,7 +17,7 @@ use super::hub_access::hub_failure;
 use super::output::{self, Format, Structured};
 use super::signals::Signals;
 use super::values;
-use crate::adapters::api_server::{Change, Listener};
+use crate::adapters::api_server::{Change, Listener, WatchState};
 use crate::adapters::hub::Hub;
 use crate::clock;
 use crate::pipeline::render::lookup::Lookup;
@@ -93,6 +93,9 @@ fn telling(changed: Arc<Notify>) -> Listener {
                 message,
                 "an object of the hub cannot be read and is left out"
             );
+        }
+        Change::State(WatchState::Failing { message, .. }) => {
+            tracing::warn!(kind = key.gvk.kind, message, "the hub does not answer, trying again");
         }
         Change::Object(_) | Change::State(_) => changed.notify_one(),
     })
