@@ -1,7 +1,13 @@
 //! What bad input gets: one clear message in the right status, no crash, no deletion, and everybody else goes on.
 
-#![expect(clippy::disallowed_types, reason = "a test is a client")]
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a fault here is a failed test"
+)]
 mod support;
 
 use serde_json::{Value, json};
@@ -626,13 +632,15 @@ async fn a_cluster_that_hangs_slows_no_other() {
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.server("c2").faults().set(Fault::Hang);
-    let start = std::time::Instant::now();
     backed_up(&world, "c2").await;
     goes_on(&world, "c1").await;
     goes_on(&world, "c3").await;
+    assert!(
+        world.hub.list("Policy", Some("c2")).await.is_empty(),
+        "the others are done before c2 is given up"
+    );
     let said = world.template_says(BACKUP, "c2", "create-schedule-resource", "cannot be reached").await;
     assert!(said.contains("no answer within 5 s"), "{said}");
-    assert!(start.elapsed().as_secs() >= 5, "the others were done before c2 was given up");
     world.server("c2").faults().set(Fault::None);
     world.protect("c2").await;
     world.stop().await;

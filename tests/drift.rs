@@ -1,8 +1,14 @@
 //! What happens to what Flotilla wrote: drift is corrected, others' work stays, nothing is written without need, and only
 //! what it made is taken away again.
 
-#![expect(clippy::disallowed_types, reason = "a test is a client")]
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a fault here is a failed test"
+)]
 mod support;
 
 use serde_json::{Value, json};

@@ -1,8 +1,14 @@
 //! The process may die at any instant, watches end and writes meet conflicts: the next look goes on, and nothing is done
 //! twice.
 
-#![expect(clippy::disallowed_types, reason = "a test is a client")]
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a fault here is a failed test"
+)]
 mod support;
 
 use std::collections::BTreeMap;

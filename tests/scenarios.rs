@@ -1,7 +1,13 @@
 //! The scenarios of the fleet: what a platform team does, and what must come of it on the hub and on the clusters.
 
-#![expect(clippy::disallowed_types, reason = "a test is a client")]
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a fault here is a failed test"
+)]
 mod support;
 
 use serde_json::{Value, json};

@@ -2,6 +2,14 @@
 //!
 //! Everything goes through the API as a user's would, so that the same scenarios can run on real servers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a fault here is a failed test"
+)]
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![expect(
     clippy::disallowed_types,
@@ -189,10 +197,8 @@ impl User {
                     }
                     Err(error) => eprintln!("watch of {kind}: {error}"),
                 }
-                if listed {
-                    if let Some(found) = condition(&objects) {
-                        return found;
-                    }
+                if listed && let Some(found) = condition(&objects) {
+                    return found;
                 }
             }
             panic!("the watch of {kind} ended");
@@ -200,7 +206,9 @@ impl User {
         .await;
         match outcome {
             Ok(found) => found,
-            Err(_) => panic!("waited {PATIENCE:?} for {what}; there was: {objects:#?}"),
+            Err(tokio::time::error::Elapsed { .. }) => {
+                panic!("waited {PATIENCE:?} for {what}; there was: {objects:#?}")
+            }
         }
     }
 }
