@@ -8,6 +8,7 @@
     clippy::disallowed_methods,
     reason = "a test is a client and reads files"
 )]
+#![expect(clippy::panic, clippy::print_stderr, reason = "helpers of tests may fail as tests do")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -189,19 +190,18 @@ impl User {
                     }
                     Err(error) => eprintln!("watch of {kind}: {error}"),
                 }
-                if listed {
-                    if let Some(found) = condition(&objects) {
-                        return found;
-                    }
+                if listed && let Some(found) = condition(&objects) {
+                    return found;
                 }
             }
             panic!("the watch of {kind} ended");
         })
         .await;
-        match outcome {
-            Ok(found) => found,
-            Err(_) => panic!("waited {PATIENCE:?} for {what}; there was: {objects:#?}"),
-        }
+        let Ok(found) = outcome else {
+            panic!("waited {PATIENCE:?} for {what}; there was: {objects:#?}");
+        };
+        found
+    }
     }
 }
 

@@ -41,8 +41,8 @@ pub fn lasting_name(about: &Manifest, reason: &str, message: &str) -> String {
         text.update(part);
     }
     let digest = text.finalize();
-    let mark: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}.{mark}", about.name().unwrap_or_default())
+    let mark = digest.iter().take(8).fold(0_u64, |mark, byte| (mark << 8) | u64::from(*byte));
+    format!("{}.{mark:016x}", about.name().unwrap_or_default())
 }
 
 impl Hub {

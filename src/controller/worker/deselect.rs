@@ -100,12 +100,11 @@ impl Worker {
             self.name
         );
         tracing::warn!(cluster = self.name, policy = %key, message, "kept");
-        match policy {
-            Some(policy) => self.announce_on_root(policy, EventKind::Warning, "Kept", message).await,
-            None => {
-                let event = Self::event(replica, EventKind::Warning, "Kept", message);
-                self.record_event(replica, &event).await;
-            }
+        if let Some(policy) = policy {
+            self.announce_on_root(policy, EventKind::Warning, "Kept", message).await;
+        } else {
+            let event = Self::event(replica, EventKind::Warning, "Kept", message);
+            self.record_event(replica, &event).await;
         }
     }
 }

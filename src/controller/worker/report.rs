@@ -130,7 +130,7 @@ impl Worker {
         reason: &str,
     ) -> Result<(), ApiError> {
         let replica = self.replica(key);
-        let foreign = replica.as_ref().is_some_and(|replica| prepare::is_foreign(replica));
+        let foreign = replica.as_ref().is_some_and(prepare::is_foreign);
         if foreign {
             return Ok(());
         }
