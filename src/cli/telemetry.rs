@@ -11,7 +11,8 @@ use super::output;
 #[command(next_help_heading = "Logging")]
 pub(crate) struct LogOptions {
     /// Which logs to show on stderr: error, warn, info, debug, trace, off, or a filter like
-    /// `flotilla=debug,kube=info`. Default: info for `hub`, warn for the others
+    /// `flotilla=debug,kube=info`. Default: info for `hub`, error for `demo`, warn for
+    /// the others
     #[arg(long, global = true, env = "RUST_LOG", value_name = "LEVEL", hide_env_values = true)]
     log_level: Option<String>,
     /// How logs are written

@@ -7,6 +7,7 @@ use crate::adapters::api_server::{ApiError, Mode};
 use crate::api::object::Manifest;
 use crate::api::ocm::names;
 use crate::api::ocm::policy::PolicyStatus;
+use crate::pipeline::compare::changes;
 
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,9 +53,8 @@ impl Hub {
                 metadata.insert(field.to_owned(), changes);
             }
         }
-        if let Some(changes) = merge_changes(existing.at(&["spec"]).unwrap_or(&Value::Null), &desired["spec"])
-        {
-            patch.insert("spec".to_owned(), changes);
+        if let Some(spec) = changes(existing.at(&["spec"]).unwrap_or(&Value::Null), &desired["spec"]) {
+            patch.insert("spec".to_owned(), spec);
         }
         if metadata.is_empty() && patch.is_empty() {
             return Ok(ReplicaWrite::Unchanged(existing.clone()));
@@ -96,22 +96,5 @@ fn additions(existing: Option<&Value>, desired: &Value) -> Option<Value> {
         .filter(|(name, value)| existing.and_then(|existing| existing.get(name.as_str())) != Some(value))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    (!changes.is_empty()).then_some(Value::Object(changes))
-}
-
-/// The RFC 7386 patch that makes one value the other; `None` when they are equal.
-pub(super) fn merge_changes(existing: &Value, desired: &Value) -> Option<Value> {
-    let (Value::Object(old), Value::Object(new)) = (existing, desired) else {
-        return (existing != desired).then(|| desired.clone());
-    };
-    let mut changes = Map::new();
-    for name in old.keys().filter(|name| !new.contains_key(*name)) {
-        changes.insert(name.clone(), Value::Null);
-    }
-    for (name, value) in new {
-        if let Some(change) = merge_changes(old.get(name).unwrap_or(&Value::Null), value) {
-            changes.insert(name.clone(), change);
-        }
-    }
     (!changes.is_empty()).then_some(Value::Object(changes))
 }

@@ -174,11 +174,11 @@ fn read(path: &str, field: &'static str, referred: &str) -> Result<Vec<u8>, Flat
 }
 
 fn embedded_cluster(path: &str, mut cluster: Cluster) -> Result<Cluster, FlattenError> {
-    if let Some(referred) = cluster.certificate_authority.take() {
-        if cluster.certificate_authority_data.is_none() {
-            let bytes = read(path, "certificate-authority", &referred)?;
-            cluster.certificate_authority_data = Some(STANDARD.encode(bytes));
-        }
+    if let Some(referred) = cluster.certificate_authority.take()
+        && cluster.certificate_authority_data.is_none()
+    {
+        let bytes = read(path, "certificate-authority", &referred)?;
+        cluster.certificate_authority_data = Some(STANDARD.encode(bytes));
     }
     Ok(cluster)
 }
@@ -189,23 +189,22 @@ fn embedded_user(path: &str, name: &str, mut user: AuthInfo) -> Result<AuthInfo,
             return Err(FlattenError::Plugin { path: path.to_owned(), user: name.to_owned(), field });
         }
     }
-    if let Some(referred) = user.token_file.take() {
-        if user.token.is_none() {
-            let bytes = read(path, "tokenFile", &referred)?;
-            user.token = Some(SecretString::from(String::from_utf8_lossy(&bytes).trim().to_owned()));
-        }
+    if let Some(referred) = user.token_file.take()
+        && user.token.is_none()
+    {
+        let bytes = read(path, "tokenFile", &referred)?;
+        user.token = Some(SecretString::from(String::from_utf8_lossy(&bytes).trim().to_owned()));
     }
-    if let Some(referred) = user.client_certificate.take() {
-        if user.client_certificate_data.is_none() {
-            user.client_certificate_data =
-                Some(STANDARD.encode(read(path, "client-certificate", &referred)?));
-        }
+    if let Some(referred) = user.client_certificate.take()
+        && user.client_certificate_data.is_none()
+    {
+        user.client_certificate_data = Some(STANDARD.encode(read(path, "client-certificate", &referred)?));
     }
-    if let Some(referred) = user.client_key.take() {
-        if user.client_key_data.is_none() {
-            let encoded = STANDARD.encode(read(path, "client-key", &referred)?);
-            user.client_key_data = Some(SecretString::from(encoded));
-        }
+    if let Some(referred) = user.client_key.take()
+        && user.client_key_data.is_none()
+    {
+        let encoded = STANDARD.encode(read(path, "client-key", &referred)?);
+        user.client_key_data = Some(SecretString::from(encoded));
     }
     Ok(user)
 }

@@ -97,14 +97,12 @@ async fn row(cluster: &Manifest, read: Option<Result<Credentials, CredentialsErr
         Some(Err(error)) => (None, Some(error.to_string())),
     };
     let mut reachable = None;
-    if check {
-        if let Some(Ok(credentials)) = &read {
-            match answers(credentials).await {
-                Ok(()) => reachable = Some(true),
-                Err(reason) => {
-                    reachable = Some(false);
-                    problem = Some(reason);
-                }
+    if check && let Some(Ok(credentials)) = &read {
+        match answers(credentials).await {
+            Ok(()) => reachable = Some(true),
+            Err(reason) => {
+                reachable = Some(false);
+                problem = Some(reason);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What the demo brings along in the binary: the project's own policies and configuration, and the app.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::adapters::source::{Gathered, is_namespaced, read_stream};
@@ -44,7 +45,7 @@ pub(super) fn write(directory: &Path) -> Result<(), Failure> {
     );
     for (name, text) in POLICIES {
         write_file(&policies.join(name), text)?;
-        kustomization.push_str(&format!("  - {name}\n"));
+        let _written = writeln!(kustomization, "  - {name}");
     }
     write_file(&policies.join("kustomization.yaml"), &kustomization)?;
     write_file(&directory.join(APP_FILE), APP)
@@ -93,7 +94,7 @@ mod tests {
     fn everything_is_in_the_binary() {
         let policies = policies().unwrap();
         let names: Vec<String> =
-            policies.iter().filter_map(|manifest| manifest.key()).map(|key| key.to_string()).collect();
+            policies.iter().filter_map(Manifest::key).map(|key| key.to_string()).collect();
         for expected in [
             "Namespace flotilla-policies",
             "ManagedClusterSetBinding flotilla-policies/default",

@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::files::{self, APP_FILE, APP_NAMESPACE, POLICY_DIRECTORY, POLICY_NAMESPACE};
+use super::files::{self, APP_FILE, APP_NAMESPACE, POLICY_DIRECTORY};
 use super::watching::{Watching, all};
 use crate::adapters::api_server::{ApiError, Connection, Mode, Snapshot};
-use crate::adapters::hub::{Hub, HubKind};
+use crate::adapters::hub::HubKind;
 use crate::api::object::{Manifest, ObjectKey};
 use crate::cli::exit::Failure;
-use crate::cli::hub_access::{api_failure, deaf, hub_failure};
+use crate::cli::hub_access::{api_failure, deaf};
 use crate::cli::stand_in::StandIn;
 use crate::cli::{output, status};
 use crate::controller::prepare;
@@ -43,8 +43,10 @@ impl<'a> Story<'a> {
 
     /// All of it.
     pub(super) async fn tell(&self) -> Result<(), Failure> {
-        let hub =
-            Watching::start(self.server(HUB)?, &[(&HubKind::Policy.gvk().api_version(), "Policy")]).await?;
+        let kinds = HubKind::ALL.map(HubKind::gvk).map(|gvk| (gvk.api_version(), gvk.kind));
+        let kinds: Vec<(&str, &str)> =
+            kinds.iter().map(|(api_version, kind)| (api_version.as_str(), kind.as_str())).collect();
+        let hub = Watching::start(self.server(HUB)?, &kinds).await?;
         let velero = [(VELERO, "Schedule"), (VELERO, "Backup"), (VELERO, "Restore")];
         let c1 = Watching::start(self.server("c1")?, &velero).await?;
         let mut kinds = velero.to_vec();
@@ -55,34 +57,35 @@ impl<'a> Story<'a> {
             "\nThe files and kubeconfigs of the demo:\n  $ cd {}",
             self.directory.display()
         ))?;
-        self.gesture(
+        gesture(
             "The policy sets, their placements and the configuration go to the hub:",
             HUB,
             &format!("apply -k {POLICY_DIRECTORY}"),
         )?;
         self.apply(&self.fleet.hub, &files::policies()?).await?;
 
-        self.gesture("An app runs on c1:", "c1", &format!("apply -f {APP_FILE}"))?;
+        gesture("An app runs on c1:", "c1", &format!("apply -f {APP_FILE}"))?;
         self.apply(&self.connect("c1").await?, &files::app()?).await?;
 
-        self.gesture("c1 is to be backed up:", HUB, "label managedcluster c1 acm-pv-dr=backup")?;
+        gesture("c1 is to be backed up:", HUB, "label managedcluster c1 acm-pv-dr=backup")?;
         self.label("c1", "acm-pv-dr", "backup").await?;
-        let backup = self.within("the first completed backup on c1", self.first_backup(&hub, &c1)).await?;
+        let backup =
+            self.within(&hub, "the first completed backup on c1", self.first_backup(&hub, &c1)).await?;
 
-        self.gesture(
+        gesture(
             "c2 is to have what is in that backup:",
             HUB,
             &format!("label managedcluster c2 acm-app-restore={backup}"),
         )?;
         self.label("c2", "acm-app-restore", &backup).await?;
-        self.within("the restore on c2", self.restored(&hub, &c2, &backup)).await?;
+        self.within(&hub, "the restore on c2", self.restored(&hub, &c2, &backup)).await?;
         let took = self.began.elapsed();
 
         let names: Vec<String> = APP_KINDS.iter().map(|(_, kind)| kind.to_lowercase()).collect();
-        self.gesture("The app is on c2:", "c2", &format!("get -n {APP_NAMESPACE} {}", names.join(",")))?;
-        self.show_app(&c2)?;
-        self.within("all policies to be compliant", self.all_compliant(&hub)).await?;
-        self.show_status().await?;
+        gesture("The app is on c2:", "c2", &format!("get -n {APP_NAMESPACE} {}", names.join(",")))?;
+        show_app(&c2)?;
+        let text = self.within(&hub, "all policies to be compliant", self.compliant(&hub)).await?;
+        show_status(&text)?;
         output::line(&format!("\nFrom nothing to the restored app in {:.1} s.", took.as_secs_f64()))
     }
 
@@ -115,11 +118,6 @@ impl<'a> Story<'a> {
         Connection::from_file(Some(&self.fleet.kubeconfig(name)), deaf())
             .await
             .map_err(|error| Failure::new(error.to_string()))
-    }
-
-    /// A command, as a user would type it.
-    fn gesture(&self, why: &str, server: &str, arguments: &str) -> Result<(), Failure> {
-        output::line(&format!("\n{why}\n  $ kubectl --kubeconfig {server}.kubeconfig {arguments}"))
     }
 
     /// Something that happened, when it is news.
@@ -164,13 +162,14 @@ impl<'a> Story<'a> {
     /// Waits for a step; when it takes too long, says what was waited for and shows the status.
     async fn within<T>(
         &self,
+        hub: &Watching,
         what: &str,
         step: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         if let Ok(done) = tokio::time::timeout(self.timeout, step).await {
             return done;
         }
-        self.show_status().await?;
+        show_status(&status::overview(&hub.snapshot()).text)?;
         Err(Failure::new(format!(
             "failed to finish the demo: waited {} s for {what}",
             self.timeout.as_secs_f64()
@@ -239,40 +238,39 @@ impl<'a> Story<'a> {
         self.progress(&format!("{cluster} {} {}", object.kind(), object.name().unwrap_or_default()), phase)
     }
 
-    /// Waits until every root policy that is placed anywhere is compliant.
-    async fn all_compliant(&self, hub: &Watching) -> Result<(), Failure> {
+    /// Waits for a moment in which all is well and shows the status of that moment. With minutes this short some backup is
+    /// under way most of the time.
+    async fn compliant(&self, hub: &Watching) -> Result<String, Failure> {
         hub.until(|snapshot| {
             for cluster in ["c1", "c2"] {
                 self.follow_policies(snapshot, cluster)?;
             }
-            let policies =
-                all(snapshot, &HubKind::Policy.gvk().api_version(), "Policy", Some(POLICY_NAMESPACE));
-            let compliant =
-                policies.iter().all(|policy| policy.text_at(&["status", "compliant"]) == Some("Compliant"));
-            Ok((compliant && !policies.is_empty()).then_some(()))
+            let overview = status::overview(snapshot);
+            Ok(overview.compliant.then_some(overview.text))
         })
         .await
     }
+}
 
-    fn show_app(&self, c2: &Watching) -> Result<(), Failure> {
-        let snapshot = c2.snapshot();
-        for (api_version, kind) in APP_KINDS {
-            for object in all(&snapshot, api_version, kind, Some(APP_NAMESPACE)) {
-                output::line(&format!("  {}/{}", kind.to_lowercase(), object.name().unwrap_or_default()))?;
-            }
-        }
-        Ok(())
-    }
+/// A command, as a user would type it.
+fn gesture(why: &str, server: &str, arguments: &str) -> Result<(), Failure> {
+    output::line(&format!("\n{why}\n  $ kubectl --kubeconfig {server}.kubeconfig {arguments}"))
+}
 
-    async fn show_status(&self) -> Result<(), Failure> {
-        output::line("\nThe fleet:\n  $ flotilla status --kubeconfig hub.kubeconfig")?;
-        let hub = Hub::connect(Some(&self.fleet.kubeconfig(HUB)), deaf())
-            .await
-            .map_err(|error| hub_failure(&error))?;
-        hub.watch_objects().await.map_err(|error| hub_failure(&error))?;
-        for line in status::overview(&hub).lines() {
-            output::line(format!("  {line}").trim_end())?;
+fn show_app(c2: &Watching) -> Result<(), Failure> {
+    let snapshot = c2.snapshot();
+    for (api_version, kind) in APP_KINDS {
+        for object in all(&snapshot, api_version, kind, Some(APP_NAMESPACE)) {
+            output::line(&format!("  {}/{}", kind.to_lowercase(), object.name().unwrap_or_default()))?;
         }
-        Ok(())
     }
+    Ok(())
+}
+
+fn show_status(text: &str) -> Result<(), Failure> {
+    output::line("\nThe fleet:\n  $ flotilla status --kubeconfig hub.kubeconfig")?;
+    for line in text.lines() {
+        output::line(format!("  {line}").trim_end())?;
+    }
+    Ok(())
 }

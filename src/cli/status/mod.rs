@@ -17,9 +17,10 @@ use super::hub_access::hub_failure;
 use super::output::{self, Format, Structured};
 use super::signals::Signals;
 use super::values;
-use crate::adapters::api_server::{Change, Listener};
+use crate::adapters::api_server::{Change, Listener, WatchState};
 use crate::adapters::hub::Hub;
 use crate::clock;
+use crate::pipeline::render::lookup::Lookup;
 
 /// How long changes are gathered before the status is printed again.
 const GATHER: Duration = Duration::from_millis(100);
@@ -93,6 +94,9 @@ fn telling(changed: Arc<Notify>) -> Listener {
                 "an object of the hub cannot be read and is left out"
             );
         }
+        Change::State(WatchState::Failing { message, .. }) => {
+            tracing::warn!(kind = key.gvk.kind, message, "the hub does not answer, trying again");
+        }
         Change::Object(_) | Change::State(_) => changed.notify_one(),
     })
 }
@@ -124,7 +128,16 @@ fn text(report: &Report, options: &Options) -> Result<String, Failure> {
     }
 }
 
-/// The table as `flotilla demo` shows it in the end.
-pub(crate) fn overview(hub: &Hub) -> String {
-    table::text(&Report::of(&hub.connection().snapshot(), clock::now()), false)
+/// The status for a person at one moment.
+pub(crate) struct Overview {
+    /// As `flotilla status` prints it.
+    pub(crate) text: String,
+    /// Whether every policy is compliant wherever it is placed.
+    pub(crate) compliant: bool,
+}
+
+/// The status as it is now.
+pub(crate) fn overview(hub: &dyn Lookup) -> Overview {
+    let report = Report::of(hub, clock::now());
+    Overview { text: table::text(&report, false), compliant: report.is_compliant() }
 }

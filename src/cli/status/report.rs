@@ -122,6 +122,15 @@ impl Report {
         }
     }
 
+    /// Whether every policy is compliant wherever it is placed.
+    pub(super) fn is_compliant(&self) -> bool {
+        self.clusters
+            .iter()
+            .flat_map(|cluster| &cluster.policies)
+            .all(|placed| placed.compliant == Some(ComplianceState::Compliant))
+            && self.policy_sets.iter().all(|set| set.compliant == Some(ComplianceState::Compliant))
+    }
+
     /// Whether the hub has this cluster.
     pub(super) fn knows(&self, cluster: &str) -> bool {
         self.clusters.iter().any(|known| known.name == cluster)
@@ -292,7 +301,9 @@ mod tests {
         let report = sample();
         let text = super::super::table::text(&report, false);
         assert!(
-            text.starts_with("CLUSTER   ns/backup   ns/install\nc1        Unknown     NonCompliant\nc2        -           -\n"),
+            text.starts_with(
+                "CLUSTER   backup    install\nc1        Unknown   NonCompliant\nc2        -         -\n"
+            ),
             "{text}"
         );
         assert!(

@@ -43,7 +43,7 @@ fn compliance(report: &Report) -> String {
 }
 
 fn by_column(report: &Report, policies: &BTreeSet<&str>) -> String {
-    let mut table = Table::new(["CLUSTER"].into_iter().chain(policies.iter().copied()));
+    let mut table = Table::new(["CLUSTER"].into_iter().chain(headings(policies)));
     for cluster in &report.clusters {
         let cells = policies.iter().map(|policy| {
             let placed = cluster.policies.iter().find(|placed| placed.policy == *policy);
@@ -52,6 +52,17 @@ fn by_column(report: &Report, policies: &BTreeSet<&str>) -> String {
         table.row([cluster.name.clone()].into_iter().chain(cells));
     }
     table.text()
+}
+
+/// Names without namespaces where that is clear enough.
+fn headings<'a>(policies: &BTreeSet<&'a str>) -> Vec<&'a str> {
+    let short = |policy: &&'a str| policy.split_once('/').map_or(*policy, |(_, name)| name);
+    let names: BTreeSet<&str> = policies.iter().map(short).collect();
+    if names.len() == policies.len() {
+        policies.iter().map(short).collect()
+    } else {
+        policies.iter().copied().collect()
+    }
 }
 
 fn by_line(report: &Report) -> String {
@@ -121,5 +132,9 @@ fn one_placement(placement: &PlacementReport, why: bool) -> String {
 }
 
 fn malformed(report: &Report) -> String {
-    report.malformed.iter().map(|error| format!("left out: {error}\n")).collect()
+    let mut text = String::new();
+    for error in &report.malformed {
+        let _written = writeln!(text, "left out: {error}");
+    }
+    text
 }

@@ -12,7 +12,7 @@ use crate::adapters::cluster::{self, Pushed};
 use crate::api::object::Manifest;
 use crate::api::ocm::cluster::ManagedCluster;
 use crate::api::ocm::policy::Policy;
-use crate::pipeline::compliance::assess;
+use crate::pipeline::plan::assess;
 use crate::pipeline::plan::inventory::{self, Inventory};
 use crate::pipeline::plan::{CheckPlan, StepResult};
 use crate::pipeline::policy::PolicyKey;

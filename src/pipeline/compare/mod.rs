@@ -32,7 +32,7 @@ mod properties;
 mod tests;
 
 pub use diff::{DIFF_LINES, diff, truncate};
-pub use patch::{merge_patch, same_after_dry_run};
+pub use patch::{changes, merge_patch, same_after_dry_run};
 pub use redact::Redaction;
 pub use written::{WrittenLists, written_lists, written_lists_after};
 

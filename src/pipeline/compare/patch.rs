@@ -23,6 +23,17 @@ pub fn merge_patch(existing: &Manifest, merged: &Manifest) -> Option<Value> {
     Some(Value::Object(patch))
 }
 
+/// The JSON merge patch (RFC 7386) that turns one value into the other; `None` when there is nothing to change.
+pub fn changes(from: &Value, to: &Value) -> Option<Value> {
+    match (from, to) {
+        (Value::Object(from), Value::Object(to)) => {
+            let patch = between(from, to);
+            (!patch.is_empty()).then_some(Value::Object(patch))
+        }
+        (from, to) => (from != to).then(|| without_nulls(to)),
+    }
+}
+
 fn between(from: &Map<String, Value>, to: &Map<String, Value>) -> Map<String, Value> {
     let mut patch = Map::new();
     // A patch cannot tell a field set to nothing from a field that is not there, nor can most of the API.

@@ -4,7 +4,6 @@
 //! Time is an argument; nothing here knows of clusters or clients. The rules are upstream's (`spec/ocm-semantics.md`
 //! sections 2.6, 2.7 and 3.4).
 
-pub mod assess;
 mod history;
 mod message;
 mod policy;

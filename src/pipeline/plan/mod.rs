@@ -4,6 +4,7 @@
 //! gives steps as data, together with what would be reported if nothing were done. Must not touch: clients, clock.
 //! Source: `spec/ocm-semantics.md` sections 2.2, 2.3, 2.5, 2.8; decisions 6 and 7 of the design.
 
+pub mod assess;
 pub mod check;
 pub mod inventory;
 mod namespaces;

@@ -10,7 +10,7 @@ use super::inventory::{Inventory, intended, recorded};
 use super::target::ClusterFacts;
 use super::*;
 use crate::api::object::GroupVersionKind;
-use crate::pipeline::compliance::assess;
+use crate::pipeline::plan::assess;
 use crate::pipeline::policy::checks::{self, Check};
 use crate::pipeline::render::lookup::{Answer, Lookup};
 

@@ -2,8 +2,10 @@
 //!
 //! A check that changed something says so twice: what was wrong, then what was done (`spec/ocm-semantics.md` 2.6).
 
-use super::{Finding, Reason, TemplateVerdict, event_message, template_verdict, truncated};
-use crate::pipeline::plan::{CheckPlan, ObjectPlan, ObjectTemplatePlan, PruneAction, Step, StepResult};
+use super::{CheckPlan, ObjectPlan, ObjectTemplatePlan, PruneAction, Step, StepResult};
+use crate::pipeline::compliance::{
+    Finding, Reason, TemplateVerdict, event_message, template_verdict, truncated,
+};
 
 /// Reason of the condition of a check without object templates.
 const NO_TEMPLATES: &str = "No object templates";
