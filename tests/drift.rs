@@ -1,14 +1,8 @@
 //! What happens to what Flotilla wrote: drift is corrected, others' work stays, nothing is written without need, and only
 //! what it made is taken away again.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a fault here is a failed test"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 mod support;
 
 use serde_json::{Value, json};

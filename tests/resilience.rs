@@ -1,14 +1,8 @@
 //! The process may die at any instant, watches end and writes meet conflicts: the next look goes on, and nothing is done
 //! twice.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a fault here is a failed test"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -24,6 +24,8 @@ pub(crate) struct FaultState {
     pub(crate) expirations: u64,
     /// Rises when all watches shall end without a word.
     pub(crate) closures: u64,
+    /// The kind that nobody may touch.
+    forbidden: Option<&'static str>,
     conflicts: u32,
 }
 
@@ -53,6 +55,16 @@ impl Faults {
     /// Writes that will still meet a conflict.
     pub fn conflicts_left(&self) -> u32 {
         self.state.borrow().conflicts
+    }
+
+    /// Answers every request for one kind with 403; `None` allows all again. Watches that stand go on.
+    pub fn forbid(&self, kind: Option<&'static str>) {
+        self.state.send_modify(|state| state.forbidden = kind);
+    }
+
+    /// Whether requests for this kind are refused.
+    pub(crate) fn forbids(&self, kind: &str) -> bool {
+        self.state.borrow().forbidden == Some(kind)
     }
 
     /// Closes all watches without a word.

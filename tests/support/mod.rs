@@ -2,20 +2,13 @@
 //!
 //! Everything goes through the API as a user's would, so that the same scenarios can run on real servers.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a fault here is a failed test"
-)]
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
     reason = "a test is a client and reads files"
 )]
+#![expect(clippy::panic, clippy::print_stderr, reason = "helpers of tests may fail as tests do")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -204,12 +197,10 @@ impl User {
             panic!("the watch of {kind} ended");
         })
         .await;
-        match outcome {
-            Ok(found) => found,
-            Err(tokio::time::error::Elapsed { .. }) => {
-                panic!("waited {PATIENCE:?} for {what}; there was: {objects:#?}")
-            }
-        }
+        let Ok(found) = outcome else {
+            panic!("waited {PATIENCE:?} for {what}; there was: {objects:#?}");
+        };
+        found
     }
 }
 

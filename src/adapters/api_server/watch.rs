@@ -391,3 +391,68 @@ fn as_dynamic(event: watcher::Event<PartialObjectMeta<DynamicObject>>) -> watche
         watcher::Event::InitDone => watcher::Event::InitDone,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn shelf() -> (Shelf, Arc<Mutex<Vec<String>>>) {
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let teller = told.clone();
+        let listener: Listener = Arc::new(move |_, change| {
+            if let Change::Object(key) = change {
+                teller.lock().unwrap().push(key.name);
+            }
+        });
+        let key = WatchKey::all("v1", "ConfigMap");
+        (Shelf { key, objects: RwLock::default(), seen: AtomicU64::new(0), listener }, told)
+    }
+
+    fn object(name: &str, version: &str) -> (Identity, Arc<Manifest>) {
+        let value = json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": "n", "resourceVersion": version}});
+        ((Some("n".to_owned()), name.to_owned()), Arc::new(Manifest::parse(value).unwrap()))
+    }
+
+    fn known(shelf: &Shelf) -> Vec<(String, String)> {
+        let objects = shelf.objects.read().unwrap();
+        let pair = |((_, name), manifest): (&Identity, &Arc<Manifest>)| {
+            (name.clone(), manifest.resource_version().unwrap().to_owned())
+        };
+        objects.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn older_word_changes_nothing_and_is_not_told() {
+        let (shelf, told) = shelf();
+        for (version, gone) in [("7", false), ("5", false), ("6", true), ("7", false)] {
+            let (identity, manifest) = object("a", version);
+            shelf.set(identity, Some(version), (!gone).then_some(manifest));
+        }
+        assert_eq!(known(&shelf), [("a".to_owned(), "7".to_owned())]);
+        let (identity, _) = object("a", "8");
+        shelf.set(identity, Some("8"), None);
+        assert!(known(&shelf).is_empty());
+        assert_eq!(*told.lock().unwrap(), ["a", "a"]);
+    }
+
+    #[test]
+    fn a_list_takes_all_but_what_is_newer_here() {
+        let (shelf, told) = shelf();
+        for (name, version) in [("changed", "3"), ("gone", "4"), ("ours", "9"), ("same", "5")] {
+            let (identity, manifest) = object(name, version);
+            shelf.set(identity, Some(version), Some(manifest));
+        }
+        told.lock().unwrap().clear();
+        shelf.replace(
+            [("changed", "6"), ("new", "7"), ("ours", "8"), ("same", "5")].map(|(n, v)| object(n, v)).into(),
+        );
+        let expected = [("changed", "6"), ("new", "7"), ("ours", "9"), ("same", "5")];
+        assert_eq!(known(&shelf), expected.map(|(name, version)| (name.to_owned(), version.to_owned())));
+        assert_eq!(*told.lock().unwrap(), ["gone", "changed", "new"]);
+    }
+}

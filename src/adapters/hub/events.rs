@@ -41,7 +41,7 @@ pub fn lasting_name(about: &Manifest, reason: &str, message: &str) -> String {
         text.update(part);
     }
     let digest = text.finalize();
-    let mark = digest.iter().take(8).fold(0_u64, |mark, byte| mark << 8 | u64::from(*byte));
+    let mark = digest.iter().take(8).fold(0_u64, |mark, byte| (mark << 8) | u64::from(*byte));
     format!("{}.{mark:016x}", about.name().unwrap_or_default())
 }
 

@@ -97,6 +97,10 @@ fn route(call: &Call, segments: &[&str]) -> Result<Response, ApiError> {
 fn resource(call: &Call, group: &str, version: &str, rest: &[&str]) -> Result<Response, ApiError> {
     let kinds = call.server.store().kinds();
     let target = Target::parse(&kinds, group, version, rest)?;
+    if call.server.faults().forbids(&target.kind.kind) {
+        let problem = "the user may not touch this kind".to_owned();
+        return Err(ApiError::Forbidden { subject: target.subject(), problem, terminating: None });
+    }
     if target.kind.origin == Origin::Review {
         return review::answer(call, &target);
     }
