@@ -90,6 +90,8 @@ async fn t1_pacman(config: &str, schedule: &str, expected_template: &Value) {
     assert!(world.clusters["c2"].get("Deployment", "pacman-ns", "pacman").await.is_some());
     world.policy_is("oadp-hdr-app-restore", "c2", "Compliant").await;
 
+    let metrics = world.metrics.text().unwrap();
+    assert!(metrics.contains("flotilla_managed_clusters{state=\"Connected\"} 2"), "{metrics}");
     assert!(world.clusters["c1"].list("Restore", None).await.is_empty(), "only c2 is restored");
     assert!(world.clusters["c3"].list("Schedule", None).await.is_empty(), "c3 is not selected");
     assert!(world.clusters["c3"].get("Namespace", "", VELERO).await.is_none(), "c3 is not touched");

@@ -18,7 +18,7 @@ use self::desk::Pulse;
 pub(in crate::controller) use self::desk::{Desk, covers};
 use super::fleet::{Fleet, Policies};
 use super::inbox::Portion;
-use super::metrics::Metrics;
+use super::metrics::{ClusterLabels, ConnectionState, Metrics};
 use super::prepare::{self, Link};
 use super::retry::{Backoff, CONFLICT, REFUSED};
 use crate::adapters::api_server::{ApiError, Listener};
@@ -63,6 +63,14 @@ pub(super) struct Worker {
     inventories: BTreeMap<PolicyKey, Inventory>,
     /// What each policy looked up on the hub.
     looked_up: BTreeMap<PolicyKey, BTreeSet<Reference>>,
+    /// How the cluster stands in the metrics.
+    counted: Option<ConnectionState>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.count(None);
+    }
 }
 
 /// A cluster that does not answer.
@@ -94,6 +102,7 @@ impl Worker {
             written: BTreeMap::new(),
             inventories: BTreeMap::new(),
             looked_up: BTreeMap::new(),
+            counted: None,
         }
     }
 
@@ -177,8 +186,19 @@ impl Worker {
         }
     }
 
+    /// Moves the cluster from one state to another in the metrics.
+    fn count(&mut self, state: Option<ConnectionState>) {
+        for (state, step) in [(self.counted, -1), (state, 1)] {
+            if let Some(state) = state {
+                self.shared.metrics.clusters.get_or_create(&ClusterLabels { state }).inc_by(step);
+            }
+        }
+        self.counted = state;
+    }
+
     /// The cluster answers.
     fn found(&mut self) {
+        self.count(Some(ConnectionState::Connected));
         if self.trouble.take().is_some_and(|trouble| trouble.reported.is_some()) {
             tracing::info!(cluster = self.name, "the cluster answers again");
         }
@@ -198,6 +218,7 @@ impl Worker {
             return;
         }
         tracing::warn!(cluster = self.name, reason, "the cluster is not connected");
+        self.count(Some(ConnectionState::Disconnected));
         for policy in self.concerned(Portion::All) {
             self.report_unreachable(&policy, &reason).await;
         }
