@@ -1,6 +1,6 @@
 //! The scenarios of the fleet: what a platform team does, and what must come of it on the hub and on the clusters.
 
-#![expect(clippy::disallowed_types, reason = "a test is a client")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod support;
 

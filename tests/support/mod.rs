@@ -202,7 +202,6 @@ impl User {
         };
         found
     }
-    }
 }
 
 /// A stage with a hub, clusters c1 to c3 and the Flotilla process.
