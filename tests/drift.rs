@@ -2,7 +2,6 @@
 //! what it made is taken away again.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod support;
 
