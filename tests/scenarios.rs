@@ -1,6 +1,7 @@
 //! The scenarios of the fleet: what a platform team does, and what must come of it on the hub and on the clusters.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod support;
 
