@@ -2,6 +2,8 @@
 //!
 //! The aim is 2,000 clusters a second on one core. Says that it skips when the shared data are absent.
 
+#![expect(clippy::print_stderr, reason = "a bench that is skipped says so")]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -78,7 +80,7 @@ fn cluster_context(cluster: &str, protected: ProtectedValues) -> ClusterContext 
 
 fn render(criterion: &mut Criterion) {
     let (Some(definitions), Some(hub)) = (definitions(), hub()) else {
-        println!("skipped: the shared data are not there");
+        eprintln!("skipped: the shared data are not there");
         return;
     };
     let cluster_objects = One(None);

@@ -1,6 +1,15 @@
 //! The three policies of `acm-app-pv-backup`, unmodified, with both of its ConfigMaps: what comes out for one cluster is
 //! compared with values worked out by hand.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a fault here is a failed test"
+)]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,8 +1,13 @@
 //! The scenarios of the fleet: what a platform team does, and what must come of it on the hub and on the clusters.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a fault here is a failed test"
+)]
 mod support;
 
 use serde_json::{Value, json};

@@ -121,14 +121,11 @@ pub async fn run(
 
 /// Ends when the process is told to stop, or when the Lease is lost.
 async fn hold(hub: &Hub, candidate: Option<&Candidate>, stop: &CancellationToken) -> Result<(), RunError> {
-    match candidate {
-        Some(candidate) => {
-            leader::keep(hub, candidate, stop).await.map_err(|reason| RunError::LeaseLost { reason })
-        }
-        None => {
-            stop.cancelled().await;
-            Ok(())
-        }
+    if let Some(candidate) = candidate {
+        leader::keep(hub, candidate, stop).await.map_err(|reason| RunError::LeaseLost { reason })
+    } else {
+        stop.cancelled().await;
+        Ok(())
     }
 }
 

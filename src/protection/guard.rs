@@ -21,7 +21,7 @@ pub fn deletion(key: &ObjectKey, allow_destructive: bool) -> DeletionVerdict {
     match loss(&key.gvk.group, &key.gvk.kind) {
         Some(loss) if !allow_destructive => DeletionVerdict::Held {
             why: format!(
-                "{key} is kept: deleting it {loss}; annotate the policy with \
+                "deleting it {loss}; annotate the policy with \
                  {ALLOW_DESTRUCTIVE_ANNOTATION}=\"true\" to delete it"
             ),
         },
@@ -107,12 +107,12 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_names_the_object_the_loss_and_the_way() {
+    fn the_reason_names_the_loss_and_the_way() {
         let DeletionVerdict::Held { why } = deletion(&key("v1", "Secret"), false) else { panic!("not held") };
         assert_eq!(
             why,
-            "Secret acm-app-backup/x is kept: deleting it takes away the access to the backups; annotate the \
-             policy with flotilla.dev/allow-destructive=\"true\" to delete it"
+            "deleting it takes away the access to the backups; annotate the policy with \
+             flotilla.dev/allow-destructive=\"true\" to delete it"
         );
     }
 }

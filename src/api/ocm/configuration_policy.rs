@@ -169,7 +169,7 @@ any_case! {
     }
 }
 
-/// `spec.namespaceSelector`: globs and labels, ANDed.
+/// `spec.namespaceSelector`: globs and labels, `ANDed`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NamespaceSelector {

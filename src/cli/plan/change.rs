@@ -67,9 +67,14 @@ impl Change {
         }
     }
 
-    /// With the difference, values of Secrets redacted.
-    pub(super) fn showing(mut self, existing: Option<&Manifest>, updated: &Manifest) -> Self {
-        let text = diff(existing, updated, Redaction::Secrets);
+    /// With the difference, redacted.
+    pub(super) fn showing(
+        mut self,
+        existing: Option<&Manifest>,
+        updated: &Manifest,
+        redaction: Redaction,
+    ) -> Self {
+        let text = diff(existing, updated, redaction);
         self.diff = (!text.is_empty()).then_some(text);
         self
     }
@@ -153,8 +158,11 @@ mod tests {
         let mut plan = PolicyPlan::new(&PolicyKey::new("p", "install"));
         assert!(!plan.changes());
         let key = secret("QQ==").key().unwrap();
-        plan.changes
-            .push(Change::new("check", &key, Kind::Update).showing(Some(&secret("QQ==")), &secret("Qg==")));
+        plan.changes.push(Change::new("check", &key, Kind::Update).showing(
+            Some(&secret("QQ==")),
+            &secret("Qg=="),
+            Redaction::Secrets,
+        ));
         assert!(plan.changes());
         let mut text = String::new();
         plan.write_text("c1", &mut text);

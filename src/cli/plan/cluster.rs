@@ -13,7 +13,7 @@ use crate::clock;
 use crate::controller::evaluate::{CheckState, Evaluated, allows_destructive};
 use crate::controller::fleet::Fleet;
 use crate::controller::prepare::{self, Link, Request};
-use crate::pipeline::compare::same_after_dry_run;
+use crate::pipeline::compare::{Redaction, same_after_dry_run};
 use crate::pipeline::compliance::Reason;
 use crate::pipeline::plan::assess;
 use crate::pipeline::plan::{CheckPlan, ObjectPlan, PruneAction, PrunePlan, Step, prune};
@@ -116,7 +116,7 @@ impl Look<'_> {
                 CheckState::Reported(message) => messages.push((check.name.clone(), message.clone())),
                 CheckState::Planned { plan: planned, .. } => {
                     for object in planned.templates.iter().flat_map(|template| &template.objects) {
-                        plan.changes.extend(change(&check.name, object, connection).await?);
+                        plan.changes.extend(change(planned, object, connection).await?);
                     }
                     plan.changes.extend(planned.prune.iter().filter_map(|prune| pruned(&check.name, prune)));
                     if has_errors(planned) {
@@ -177,24 +177,29 @@ fn has_errors(plan: &CheckPlan) -> bool {
 
 /// What is done about one object. Updates that the API server would not notice are none.
 async fn change(
-    check: &str,
+    plan: &CheckPlan,
     object: &ObjectPlan,
     connection: &Connection,
 ) -> Result<Option<Change>, ApiError> {
+    let check = plan.name.as_str();
+    // Where values of Secrets went into a template, they may stand in any kind of object.
+    let redaction = if plan.sensitive { Redaction::Everything } else { Redaction::Secrets };
     let Some(key) = &object.key else { return Ok(None) };
     Ok(match &object.step {
         Step::Nothing => None,
-        Step::Create { desired } => Some(Change::new(check, key, Kind::Create).showing(None, desired)),
+        Step::Create { desired } => {
+            Some(Change::new(check, key, Kind::Create).showing(None, desired, redaction))
+        }
         Step::Update { existing, merged, patch, .. } => {
             match connection.merge(key, patch, Mode::DryRun).await {
                 Ok(answer) if same_after_dry_run(existing, &answer) => None,
                 Ok(_) | Err(ApiError::Conflict { .. }) => {
-                    Some(Change::new(check, key, Kind::Update).showing(Some(existing), merged))
+                    Some(Change::new(check, key, Kind::Update).showing(Some(existing), merged, redaction))
                 }
                 Err(error) if error.concerns_connection() => return Err(error),
                 Err(error) => Some(
                     Change::new(check, key, Kind::Update)
-                        .showing(Some(existing), merged)
+                        .showing(Some(existing), merged, redaction)
                         .because(format!("the API server would refuse it: {error}")),
                 ),
             }
@@ -204,13 +209,13 @@ async fn change(
             Ok(answer) if same_after_dry_run(existing, &answer) => None,
             Ok(_) | Err(ApiError::Conflict { .. }) => Some(
                 Change::new(check, key, Kind::Differ)
-                    .showing(Some(existing), merged)
+                    .showing(Some(existing), merged, redaction)
                     .because("the check may only inform".to_owned()),
             ),
             Err(error) if error.concerns_connection() => return Err(error),
             Err(error) => Some(
                 Change::new(check, key, Kind::Differ)
-                    .showing(Some(existing), merged)
+                    .showing(Some(existing), merged, redaction)
                     .because(error.to_string()),
             ),
         },

@@ -66,7 +66,7 @@ impl Worker {
         let kept: Vec<String> = plans
             .iter()
             .filter_map(|plan| match &plan.action {
-                PruneAction::Hold(why) => Some(format!("{} ({why})", plan.entry.key())),
+                PruneAction::Hold(why) => Some(format!("{}: {why}", plan.entry.key())),
                 PruneAction::Delete | PruneAction::Forget => None,
             })
             .collect();

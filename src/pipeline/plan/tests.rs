@@ -14,6 +14,9 @@ use crate::pipeline::plan::assess;
 use crate::pipeline::policy::checks::{self, Check};
 use crate::pipeline::render::lookup::{Answer, Lookup};
 
+/// Per pruned object, whether it is gone.
+type Pruned = Vec<Option<Result<(), String>>>;
+
 /// A cluster of a few objects.
 #[derive(Default, Clone)]
 struct Cluster {
@@ -35,7 +38,7 @@ impl Cluster {
     }
 
     /// Carries out a plan as the push does.
-    fn push(&mut self, plan: &CheckPlan) -> (Vec<Vec<StepResult>>, Vec<Option<Result<(), String>>>) {
+    fn push(&mut self, plan: &CheckPlan) -> (Vec<Vec<StepResult>>, Pruned) {
         let mut results = Vec::new();
         for template in &plan.templates {
             let mut of_template = Vec::new();
@@ -120,6 +123,7 @@ fn planned(check: &Check, templates: &[Value], cluster: &Cluster, inventory: &In
     plan(check, &entries, &situation).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn template(compliance: &str, definition: Value) -> Value {
     json!({"complianceType": compliance, "objectDefinition": definition})
 }

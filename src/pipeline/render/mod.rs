@@ -154,24 +154,6 @@ impl Renderer {
     }
 }
 
-/// [`Renderer::hub_phase`] once, without keeping anything.
-pub fn hub_phase(
-    definition: &Value,
-    context: &HubContext,
-    lookup: Arc<dyn Lookup>,
-) -> (Result<HubRendered, RenderError>, Asked) {
-    Renderer::new().hub_phase(definition, context, lookup.as_ref())
-}
-
-/// [`Renderer::cluster_phase`] once, without keeping anything.
-pub fn cluster_phase(
-    configuration_policy: &Value,
-    context: &ClusterContext,
-    lookup: Arc<dyn Lookup>,
-) -> (Result<ClusterRendered, RenderError>, Asked) {
-    Renderer::new().cluster_phase(configuration_policy, context, lookup.as_ref())
-}
-
 /// The error of a rendering that met look-ups that the snapshot does not hold yet.
 fn not_yet_known(asked: &Asked) -> RenderError {
     let names: Vec<String> = asked.not_yet_known.iter().map(Reference::to_string).collect();

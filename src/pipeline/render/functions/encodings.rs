@@ -103,5 +103,10 @@ fn adler32(text: &str) -> u32 {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        for half in [byte >> 4, byte & 0xF] {
+            text.extend(char::from_digit(u32::from(half), 16));
+        }
+        text
+    })
 }

@@ -38,6 +38,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     variadic("urlquery", &[], Any, |_, arguments| escaped(arguments, url_query)),
 ];
 
+#[expect(clippy::unnecessary_wraps, reason = "has the signature of the table's functions")]
 fn first_argument(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
     Ok(arguments[0].clone())
 }
@@ -199,10 +200,23 @@ fn javascript(character: char, out: &mut String) {
         '\\' => out.push_str("\\\\"),
         '\'' => out.push_str("\\'"),
         '"' => out.push_str("\\\""),
-        '<' | '>' | '&' | '=' => out.push_str(&format!("\\u{:04X}", u32::from(character))),
-        _ if character.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(character))),
+        '<' | '>' | '&' | '=' => push_escape(out, character),
+        _ if character.is_control() => push_escape(out, character),
         _ => out.push(character),
     }
+}
+
+/// `\\u` and four hexadecimal digits.
+fn push_escape(out: &mut String, character: char) {
+    out.push_str("\\u");
+    let code = u32::from(character);
+    for shift in [12, 8, 4, 0] {
+        out.push(hex_digit(code >> shift & 0xF));
+    }
+}
+
+fn hex_digit(value: u32) -> char {
+    char::from_digit(value, 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 fn url_query(character: char, out: &mut String) {
@@ -213,7 +227,8 @@ fn url_query(character: char, out: &mut String) {
         }
         _ => {
             for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                out.push_str(&format!("%{byte:02X}"));
+                let byte = u32::from(byte);
+                out.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 0xF)]);
             }
         }
     }

@@ -344,12 +344,11 @@ impl<'t> Executor<'t, '_, '_> {
         if piped.is_none() && command.operands.len() == 1 {
             return Ok(());
         }
-        match names.last() {
-            Some(name) => self.fault(format!("{name} is not a method but has arguments")),
-            None => {
-                let first = Place::Operand(&command.operands[0]);
-                self.fault(format!("can't give argument to non-function {first}"))
-            }
+        if let Some(name) = names.last() {
+            self.fault(format!("{name} is not a method but has arguments"))
+        } else {
+            let first = Place::Operand(&command.operands[0]);
+            self.fault(format!("can't give argument to non-function {first}"))
         }
     }
 
@@ -472,15 +471,12 @@ impl<'t> Executor<'t, '_, '_> {
     /// Go's `validateType`.
     fn checked(&mut self, value: Value, parameter: Parameter) -> Walk<Value> {
         let fits = match (parameter, &value) {
-            (Parameter::Raw, _)
+            (Parameter::Any | Parameter::Map, Value::Missing) => return Ok(Value::Nil),
+            (Parameter::Raw | Parameter::Any, _)
             | (Parameter::Text, Value::Text(_))
             | (Parameter::Int, Value::Int(_) | Value::Int64(_))
             | (Parameter::Bool, Value::Bool(_))
             | (Parameter::Map, Value::Map(_) | Value::Object(_)) => true,
-            (Parameter::Any, Value::Missing) | (Parameter::Map, Value::Missing) => {
-                return Ok(Value::Nil);
-            }
-            (Parameter::Any, _) => true,
             (_, Value::Missing) => {
                 return self.fault(format!("invalid value; expected {}", type_of(parameter)));
             }

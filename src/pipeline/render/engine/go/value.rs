@@ -297,6 +297,7 @@ impl Value {
     }
 
     /// The entry of a map; `None` when this is no map.
+    #[expect(clippy::option_option, reason = "no map and no such key are two things in Go")]
     pub(crate) fn entry(&self, key: &str) -> Option<Option<Self>> {
         match self {
             Self::Map(map) => Some(map.get(key)),
@@ -368,10 +369,8 @@ impl Value {
                         left.extend(map.entries.borrow().values().cloned());
                     }
                 }
-                Self::List(list) => {
-                    if seen.insert(Rc::as_ptr(&list) as usize) {
-                        left.extend(list.items().iter().cloned());
-                    }
+                Self::List(list) if seen.insert(Rc::as_ptr(&list) as usize) => {
+                    left.extend(list.items().iter().cloned());
                 }
                 _ => {}
             }
@@ -390,8 +389,8 @@ impl Value {
     }
 }
 
-impl From<Vec<Value>> for Value {
-    fn from(items: Vec<Value>) -> Self {
+impl From<Vec<Self>> for Value {
+    fn from(items: Vec<Self>) -> Self {
         Self::list(items)
     }
 }
