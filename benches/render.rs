@@ -2,6 +2,8 @@
 //!
 //! The aim is 2,000 clusters a second on one core. Says that it skips when the shared data are absent.
 
+#![expect(clippy::print_stdout, reason = "says that it skips")]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::PathBuf;

@@ -22,12 +22,11 @@ use crate::yaml::{self, Dialect};
 #[expect(clippy::disallowed_methods, reason = "test data")]
 fn shared(path: &str) -> Option<String> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/conformance/templates");
-    match std::fs::read_to_string(root.join(path)) {
-        Ok(text) => Some(text),
-        Err(_) => {
-            println!("skipped: {path} is not there");
-            None
-        }
+    if let Ok(text) = std::fs::read_to_string(root.join(path)) {
+        Some(text)
+    } else {
+        println!("skipped: {path} is not there");
+        None
     }
 }
 
@@ -234,7 +233,7 @@ fn object_context() -> Value {
     }))
 }
 
-/// Resolves what upstream's tool resolves: policies, ConfigurationPolicies, or any text with templates.
+/// Resolves what upstream's tool resolves: policies, `ConfigurationPolicies`, or any text with templates.
 struct Resolver<'a> {
     templates: Templates,
     snapshot: &'a Snapshot,
@@ -347,15 +346,12 @@ fn resolver_cases() {
             restricted: input["spec"].get("hubTemplateOptions").is_none(),
         };
         let result = resolver.whole(&input);
-        match expected.get("error_contains").and_then(Json::as_str) {
-            Some(part) => {
-                let error = result.expect_err(name);
-                assert!(error.contains(part), "{name}: {error}{reason}");
-            }
-            None => {
-                let output = yaml::read(&read("output.yaml").unwrap(), Dialect::Template).unwrap();
-                assert_eq!(result, Ok(output), "{name}");
-            }
+        if let Some(part) = expected.get("error_contains").and_then(Json::as_str) {
+            let error = result.expect_err(name);
+            assert!(error.contains(part), "{name}: {error}{reason}");
+        } else {
+            let output = yaml::read(&read("output.yaml").unwrap(), Dialect::Template).unwrap();
+            assert_eq!(result, Ok(output), "{name}");
         }
         passed += 1;
     }

@@ -70,14 +70,13 @@ impl Templates {
         if let Some(template) = young.get(text) {
             return Arc::clone(template);
         }
-        let (key, template) = match old.remove_entry(text) {
-            Some(kept) => kept,
-            None => {
-                drop(all);
-                let template = Arc::new(language.parse(text));
-                all = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-                (Arc::from(text), template)
-            }
+        let (key, template) = if let Some(kept) = old.remove_entry(text) {
+            kept
+        } else {
+            drop(all);
+            let template = Arc::new(language.parse(text));
+            all = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+            (Arc::from(text), template)
         };
         let [young, old] = all.entry(language).or_default();
         if young.len() >= GENERATION {

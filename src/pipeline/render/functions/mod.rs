@@ -66,6 +66,7 @@ fn shown(value: &Value) -> Result<String, String> {
 }
 
 /// A result that is a text.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of functions")]
 fn ok_text(text: impl AsRef<str>) -> Result<Value, String> {
     Ok(Value::text(text))
 }
@@ -134,8 +135,8 @@ mod tests {
             (r#"{{ swapcase "aB" }}{{ plural "one" "many" 1 }}{{ plural "one" "many" 2 }}"#, "Abonemany"),
             (r#"{{ wrap 5 "aaa bbb" }}"#, "aaa\nbbb"),
             (r#"{{ indent 2 "a\nb" }}|{{ nindent 2 "a" }}"#, "a\n  b|\n  a"),
-            (r#"{{ upper .missing }}"#, "!can't evaluate field missing in type struct {}"),
-            (r#"{{ $m := dict }}{{ upper $m.missing }}"#, "!invalid value; expected string"),
+            (r"{{ upper .missing }}", "!can't evaluate field missing in type struct {}"),
+            (r"{{ $m := dict }}{{ upper $m.missing }}", "!invalid value; expected string"),
         ]);
     }
 
@@ -147,11 +148,11 @@ mod tests {
                 "12[2 3][1]",
             ),
             (
-                r#"{{ append (list 1) 2 }}{{ prepend (list 1) 2 }}{{ concat (list 1) (list 2 3) }}"#,
+                r"{{ append (list 1) 2 }}{{ prepend (list 1) 2 }}{{ concat (list 1) (list 2 3) }}",
                 "[1 2][2 1][1 2 3]",
             ),
             (
-                r#"{{ uniq (list 1 1 2) }}{{ without (list 1 2 3) 2 }}{{ reverse (list 1 2) }}"#,
+                r"{{ uniq (list 1 1 2) }}{{ without (list 1 2 3) 2 }}{{ reverse (list 1 2) }}",
                 "[1 2][1 3][2 1]",
             ),
             (
@@ -166,10 +167,10 @@ mod tests {
                 r#"{{ splitList "," "a,b" }}{{ (split "," "a,b")._1 }}{{ (splitn "," 2 "a,b,c")._1 }}"#,
                 "[a b]bb,c",
             ),
-            (r#"{{ until 3 }}{{ untilStep 0 6 2 }}{{ seq 3 }}{{ seq 2 4 }}"#, "[0 1 2][0 2 4]1 2 32 3 4"),
-            (r#"{{ until 100000000 }}"#, "!produce more than"),
+            (r"{{ until 3 }}{{ untilStep 0 6 2 }}{{ seq 3 }}{{ seq 2 4 }}", "[0 1 2][0 2 4]1 2 32 3 4"),
+            (r"{{ until 100000000 }}", "!produce more than"),
             (r#"{{ first "a" }}"#, "!Cannot find first on type string"),
-            (r#"{{ toStrings (list 1 true) }}"#, "[1 true]"),
+            (r"{{ toStrings (list 1 true) }}", "[1 true]"),
         ]);
     }
 
@@ -208,11 +209,11 @@ mod tests {
                 r#"{{ add 1 "2" 3.9 }}{{ sub 5 2 }}{{ mul 2 3 }}{{ div 7 2 }}{{ mod 7 4 }}{{ add1 1 }}"#,
                 "636332",
             ),
-            (r#"{{ max 1 3 2 }}{{ min 3 1 }}{{ floor 1.9 }}{{ ceil 1.1 }}{{ round 1.256 2 }}"#, "31121.26"),
-            (r#"{{ div 1 0 }}"#, "!division by zero"),
+            (r"{{ max 1 3 2 }}{{ min 3 1 }}{{ floor 1.9 }}{{ ceil 1.1 }}{{ round 1.256 2 }}", "31121.26"),
+            (r"{{ div 1 0 }}", "!division by zero"),
             (r#"{{ int "0x10" }}{{ int64 "abc" }}{{ float64 "1.5" }}{{ toDecimal "777" }}"#, "1601.5511"),
-            (r#"{{ addf 1.5 1 }}{{ divf 3 2 }}{{ maxf 1 2.5 }}"#, "2.51.52.5"),
-            (r#"{{ add 9223372036854775807 1 }}"#, "-9223372036854775808"),
+            (r"{{ addf 1.5 1 }}{{ divf 3 2 }}{{ maxf 1 2.5 }}", "2.51.52.5"),
+            (r"{{ add 9223372036854775807 1 }}", "-9223372036854775808"),
         ]);
     }
 
@@ -251,8 +252,8 @@ mod tests {
             ),
             (r#"{{ deepEqual (list 1) (list 1) }}{{ fail "why" }}"#, "!why"),
             (r#"{{ env "HOME" }}"#, "!'env' is considered a security risk"),
-            (r#"{{ now }}"#, "!use of denylisted template function: function 'now' is not allowed"),
-            (r#"{{ unheardOf }}"#, "!function \"unheardOf\" not defined"),
+            (r"{{ now }}", "!use of denylisted template function: function 'now' is not allowed"),
+            (r"{{ unheardOf }}", "!function \"unheardOf\" not defined"),
         ]);
     }
 

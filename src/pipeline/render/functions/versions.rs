@@ -161,9 +161,7 @@ fn comparisons(list: &str) -> Option<Vec<Comparison>> {
     let mut found = Vec::new();
     let spaced = list.replace(',', " ");
     let mut words = spaced.split_whitespace().peekable();
-    if words.peek().is_none() {
-        return None;
-    }
+    words.peek()?;
     while let Some(word) = words.next() {
         let (operator, mut bound) = OPERATORS
             .iter()

@@ -63,7 +63,7 @@ pub(super) enum Operand {
     /// `$x` or `$x.a.b`.
     Variable { at: usize, name: Arc<str>, names: Vec<Arc<str>> },
     /// `(…).a.b`.
-    Chain { at: usize, operand: Box<Operand>, names: Vec<Arc<str>> },
+    Chain { at: usize, operand: Box<Self>, names: Vec<Arc<str>> },
     /// `.`.
     Dot { at: usize },
     /// `nil`.

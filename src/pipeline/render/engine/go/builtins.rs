@@ -1,6 +1,7 @@
 //! The functions that Go's `text/template` itself brings. `and` and `or` are carried out by the executor.
 
 use std::cmp::Ordering;
+use std::fmt::Write;
 
 use super::super::super::session::Session;
 use super::value::Value;
@@ -38,6 +39,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     variadic("urlquery", &[], Any, |_, arguments| escaped(arguments, url_query)),
 ];
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of functions")]
 fn first_argument(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
     Ok(arguments[0].clone())
 }
@@ -152,7 +154,7 @@ fn index(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
                     Value::Map(map) if map.holds_texts() => Value::text(""),
                     _ => Value::Nil,
                 };
-                Ok(value.entry(key).flatten().unwrap_or(absent))
+                Ok(value.entry(key).unwrap_or(absent))
             }
             other => Err(format!("can't index item of type {}", other.type_name())),
         }
@@ -199,10 +201,15 @@ fn javascript(character: char, out: &mut String) {
         '\\' => out.push_str("\\\\"),
         '\'' => out.push_str("\\'"),
         '"' => out.push_str("\\\""),
-        '<' | '>' | '&' | '=' => out.push_str(&format!("\\u{:04X}", u32::from(character))),
-        _ if character.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(character))),
+        '<' | '>' | '&' | '=' => unicode(character, out),
+        _ if character.is_control() => unicode(character, out),
         _ => out.push(character),
     }
+}
+
+/// `\uXXXX`. Writing to a String cannot fail.
+fn unicode(character: char, out: &mut String) {
+    write!(out, "\\u{:04X}", u32::from(character)).unwrap_or_default();
 }
 
 fn url_query(character: char, out: &mut String) {
@@ -213,7 +220,7 @@ fn url_query(character: char, out: &mut String) {
         }
         _ => {
             for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                out.push_str(&format!("%{byte:02X}"));
+                write!(out, "%{byte:02X}").unwrap_or_default();
             }
         }
     }

@@ -87,11 +87,11 @@ pub(crate) fn float(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if exponent < -4 || exponent >= 6 {
+    if (-4..6).contains(&exponent) {
+        format!("{value}")
+    } else {
         let sign = if exponent < 0 { '-' } else { '+' };
         format!("{mantissa}e{sign}{:02}", exponent.abs())
-    } else {
-        format!("{value}")
     }
 }
 
@@ -123,6 +123,7 @@ pub(crate) fn sprintln(values: &[Value]) -> Result<String, TooLarge> {
 
 /// Flags, width and precision of one verb.
 #[derive(Default, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the format language")]
 struct Directive {
     minus: bool,
     plus: bool,
@@ -244,16 +245,14 @@ fn verb_text(verb: char, value: &Value, directive: &Directive, depth: usize) -> 
     };
     match value {
         Value::Missing | Value::Nil if verb == 'v' => Ok("<nil>".to_owned()),
-        Value::Missing | Value::Nil | Value::Struct(_) if verb != 'v' && verb != 's' => bad(value),
-        Value::Missing | Value::Nil => bad(value),
-        Value::Struct(value) => Ok(value.shown.clone()),
+        Value::Struct(value) if matches!(verb, 's' | 'v') => Ok(value.shown.clone()),
         Value::Bool(flag) if matches!(verb, 't' | 'v') => Ok(flag.to_string()),
+        Value::Missing | Value::Nil | Value::Struct(_) | Value::Bool(_) => bad(value),
         Value::Int(number) | Value::Int64(number) => {
             integer_text(verb, *number, directive).map_or_else(|| bad(value), Ok)
         }
         Value::Float(number) => float_text(verb, *number, directive).map_or_else(|| bad(value), Ok),
         Value::Text(text) => string_text(verb, text, directive).map_or_else(|| bad(value), Ok),
-        Value::Bool(_) => bad(value),
         Value::List(list) => {
             let mut parts = Vec::with_capacity(list.items().len());
             let unpadded = Directive { width: 0, ..directive.clone() };

@@ -115,7 +115,7 @@ impl<'s> Parser<'s> {
     }
 
     fn line(&self, at: usize) -> usize {
-        1 + self.source.as_bytes()[..at.min(self.source.len())].iter().filter(|byte| **byte == b'\n').count()
+        1 + self.source[..at.min(self.source.len())].matches('\n').count()
     }
 
     fn fault(&self, message: impl std::fmt::Display) -> String {
@@ -460,13 +460,14 @@ impl<'s> Parser<'s> {
         let at = token.at;
         let literal = |value| Operand::Literal { at, value, text: token.text.as_ref().into() };
         Ok(Some(match token.kind {
-            Kind::Identifier => match (self.functions)(&token.text) {
-                Some(function) => Operand::Function { at, function },
-                None => {
+            Kind::Identifier => {
+                if let Some(function) = (self.functions)(&token.text) {
+                    Operand::Function { at, function }
+                } else {
                     let name = format::quote(&token.text);
                     return Err(self.fault(format!("function {name} not defined")));
                 }
-            },
+            }
             Kind::Dot => Operand::Dot { at },
             Kind::Nil => Operand::Nil { at },
             Kind::Variable => {
@@ -478,13 +479,14 @@ impl<'s> Parser<'s> {
             }
             Kind::Field => Operand::Field { at, names: vec![Arc::from(&token.text[1..])] },
             Kind::Bool => literal(Constant::Bool(token.text == "true")),
-            Kind::Number => match number(&token.text) {
-                Some(value) => literal(value),
-                None => {
+            Kind::Number => {
+                if let Some(value) = number(&token.text) {
+                    literal(value)
+                } else {
                     let text = format::quote(&token.text);
                     return Err(self.fault(format!("illegal number syntax: {text}")));
                 }
-            },
+            }
             Kind::CharacterConstant => match format::unquote(&token.text) {
                 Some(text) if text.chars().count() == 1 => {
                     literal(Constant::Int(i64::from(text.chars().next().map_or(0, u32::from))))

@@ -296,11 +296,16 @@ impl Value {
         }
     }
 
-    /// The entry of a map; `None` when this is no map.
-    pub(crate) fn entry(&self, key: &str) -> Option<Option<Self>> {
+    /// Whether it is a map.
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self, Self::Map(_) | Self::Object(_))
+    }
+
+    /// The entry of a map.
+    pub(crate) fn entry(&self, key: &str) -> Option<Self> {
         match self {
-            Self::Map(map) => Some(map.get(key)),
-            Self::Object(object) => Some(object.fields().get(key).map(Self::from_json)),
+            Self::Map(map) => map.get(key),
+            Self::Object(object) => object.fields().get(key).map(Self::from_json),
             _ => None,
         }
     }
@@ -368,10 +373,8 @@ impl Value {
                         left.extend(map.entries.borrow().values().cloned());
                     }
                 }
-                Self::List(list) => {
-                    if seen.insert(Rc::as_ptr(&list) as usize) {
-                        left.extend(list.items().iter().cloned());
-                    }
+                Self::List(list) if seen.insert(Rc::as_ptr(&list) as usize) => {
+                    left.extend(list.items().iter().cloned());
                 }
                 _ => {}
             }
@@ -390,8 +393,8 @@ impl Value {
     }
 }
 
-impl From<Vec<Value>> for Value {
-    fn from(items: Vec<Value>) -> Self {
+impl From<Vec<Self>> for Value {
+    fn from(items: Vec<Self>) -> Self {
         Self::list(items)
     }
 }
