@@ -1,14 +1,7 @@
-//! The three policies of `acm-app-pv-backup`, unmodified, with both of its ConfigMaps: what comes out for one cluster is
+//! The three policies of `acm-app-pv-backup`, unmodified, with both variants of its ConfigMap: what comes out for one cluster is
 //! compared with values worked out by hand.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a fault here is a failed test"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The cluster phase: `{{ … }}` in a ConfigurationPolicy, into object templates.
+//! The cluster phase: `{{ … }}` in a `ConfigurationPolicy`, into object templates.
 //!
 //! Source: the config-policy-controller of Open Cluster Management, whose messages these are.
 

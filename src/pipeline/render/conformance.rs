@@ -233,7 +233,7 @@ fn object_context() -> Value {
     }))
 }
 
-/// Resolves what upstream's tool resolves: policies, ConfigurationPolicies, or any text with templates.
+/// Resolves what upstream's tool resolves: policies, `ConfigurationPolicies`, or any text with templates.
 struct Resolver<'a> {
     templates: Templates,
     snapshot: &'a Snapshot,

@@ -156,7 +156,7 @@ fn style(text: &str, analysis: &Analysis, key: bool) -> Style {
 }
 
 /// go-yaml's `yaml_emitter_analyze_scalar`, in block context.
-#[expect(clippy::struct_excessive_bools, reason = "what a string allows, as go-yaml names it")]
+#[expect(clippy::struct_excessive_bools, reason = "the emitter's answers")]
 struct Analysis {
     line_breaks: bool,
     plain_allowed: bool,

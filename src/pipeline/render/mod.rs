@@ -89,7 +89,7 @@ pub struct HubRendered {
     pub sensitive: bool,
 }
 
-/// The object templates of one ConfigurationPolicy for one cluster.
+/// The object templates of one `ConfigurationPolicy` for one cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterRendered {
     /// One entry per object template, in the order of the policy. An entry is the template's mapping as in
@@ -143,7 +143,7 @@ impl Renderer {
         hub::render(&self.templates, definition, context, lookup)
     }
 
-    /// Resolves the `{{ … }}` templates of a ConfigurationPolicy (the whole object after the hub phase) into object templates.
+    /// Resolves the `{{ … }}` templates of a `ConfigurationPolicy` (the whole object after the hub phase) into object templates.
     pub fn cluster_phase(
         &self,
         configuration_policy: &Value,

@@ -154,6 +154,7 @@ fn errors_show_no_secret() {
         "{{ range (fromSecret \"policies\" \"s\" \"k\" | base64dec) }}{{ end }}",
         "{{ lookup \"v1\" (lookup \"v1\" \"Secret\" \"policies\" \"s\").data.k \"policies\" \"x\" \"(\" }}",
         "{{ (lookup \"v1\" \"Secret\" \"policies\" \"s\").data.k | fromClusterClaim }}",
+        "{{ fromSecret \"policies\" \"s\" \"k\" | base64dec | fromClusterClaim }}",
         "a: b: {{ fromSecret \"policies\" \"s\" \"k\" }}",
         "{{ fromSecret \"policies\" \"s\" \"k\" }}",
     ] {
@@ -298,7 +299,7 @@ fn a_renderer_forgets_nothing_that_matters() {
             policy_namespace: "policies".to_owned(),
         };
         let definition = json!("{{hub .ManagedClusterName hub}}");
-        let (rendered, _) = renderer.hub_phase(&definition, &context, &snapshot());
-        assert_eq!(rendered.unwrap().definition, json!(cluster));
+        let result = renderer.hub_phase(&definition, &context, &snapshot()).0;
+        assert_eq!(result.unwrap().definition, json!(cluster));
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::lookup::{Answer, Lookup, Reference};
@@ -95,10 +97,14 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
-    /// Remembers that a value of a Secret is in the template.
+    /// Remembers that a value of a Secret is in the template, as it stands and decoded.
     pub(crate) fn note_secret(&mut self, value: &str) {
         self.sensitive = true;
         self.secrets.push(Arc::new(SecretString::from(value)));
+        let decoded = STANDARD.decode(value).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        if let Some(decoded) = decoded.filter(|decoded| !decoded.is_empty()) {
+            self.secrets.push(Arc::new(SecretString::from(decoded)));
+        }
     }
 
     /// Puts a token in the place of a value. The empty text needs no protection.

@@ -14,8 +14,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("deepCopy", &[Any], deep_copy),
     variadic("dict", &[], Any, dict),
     variadic("dig", &[], Any, dig),
-    fixed("get", &[Dictionary, Text], |_, a| Ok(entry(&a[0], text(a, 1)).unwrap_or(Value::text("")))),
-    fixed("hasKey", &[Dictionary, Text], |_, a| Ok(Value::Bool(entry(&a[0], text(a, 1)).is_some()))),
+    fixed("get", &[Dictionary, Text], |_, a| Ok(a[0].entry(text(a, 1)).unwrap_or(Value::text("")))),
+    fixed("hasKey", &[Dictionary, Text], |_, a| Ok(Value::Bool(a[0].entry(text(a, 1)).is_some()))),
     variadic("keys", &[], Dictionary, |_, a| {
         Ok(lists::keys(a.iter().filter_map(Value::entries).flatten().map(|(key, _)| key)))
     }),
@@ -27,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     variadic("omit", &[Dictionary], Text, |_, a| Ok(filtered(a, false))),
     variadic("pick", &[Dictionary], Text, |_, a| Ok(filtered(a, true))),
     variadic("pluck", &[Text], Dictionary, |_, a| {
-        let found = a[1..].iter().filter_map(|map| entry(map, text(a, 0)));
+        let found = a[1..].iter().filter_map(|map| map.entry(text(a, 0)));
         Ok(found.collect::<Vec<_>>().into())
     }),
     fixed("set", &[Dictionary, Text, Any], |_, a| {
@@ -48,10 +48,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn cycle(_: Cycle) -> String {
     "a map cannot hold itself".to_owned()
-}
-
-fn entry(map: &Value, key: &str) -> Option<Value> {
-    map.entry(key).flatten()
 }
 
 /// The map behind a value. An object of a snapshot is copied: it belongs to everyone.
@@ -147,8 +143,8 @@ fn dig(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
     for key in path {
         let key = key.as_text().ok_or("dig needs keys that are strings")?;
         match value.entry(key) {
-            Some(Some(inner)) => value = inner,
-            Some(None) => return Ok(default.clone()),
+            Some(inner) => value = inner,
+            None if value.is_map() => return Ok(default.clone()),
             None => return Err(format!("dig found {} where a map was expected", value.kind())),
         }
     }

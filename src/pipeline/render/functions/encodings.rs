@@ -103,10 +103,6 @@ fn adler32(text: &str) -> u32 {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        for half in [byte >> 4, byte & 0xF] {
-            text.extend(char::from_digit(u32::from(half), 16));
-        }
-        text
-    })
+    let digit = |number: u8| char::from_digit(u32::from(number), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

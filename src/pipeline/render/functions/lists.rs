@@ -99,11 +99,11 @@ fn numbered(pieces: Vec<String>) -> Value {
     Value::text_map(&entries)
 }
 
-fn steps(session: &mut Session<'_>, start: i64, stop: i64, step: i64) -> Result<Value, String> {
-    if step == 0 || (stop - start).signum() == -step.signum() || start == stop {
+fn steps(session: &mut Session<'_>, start: i64, end: i64, step: i64) -> Result<Value, String> {
+    if step == 0 || start == end || (end > start) != (step > 0) {
         return Ok(Vec::new().into());
     }
-    let count = (stop.saturating_sub(start)).unsigned_abs().div_ceil(step.unsigned_abs());
+    let count = end.saturating_sub(start).unsigned_abs().div_ceil(step.unsigned_abs());
     session.charge(usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(16))?;
     let values = (0..count).map(|index| {
         Value::Int(start.wrapping_add(step.wrapping_mul(i64::try_from(index).unwrap_or(i64::MAX))))

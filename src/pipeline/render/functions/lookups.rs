@@ -70,7 +70,7 @@ fn is_secret(gvk: &GroupVersionKind) -> bool {
     gvk.same_kind("", "Secret")
 }
 
-/// Remembers the values of a Secret, as they stand and decoded.
+/// Remembers the values of a Secret.
 fn note_secret(session: &mut Session<'_>, object: &Manifest) {
     session.sensitive = true;
     for field in ["data", "stringData"] {
@@ -204,7 +204,7 @@ fn copy(session: &mut Session<'_>, arguments: &[Value], kind: Kind) -> Result<Va
     ok_text(go_json::encode(&Json::Object(copied), true))
 }
 
-/// A claim's value; on the hub there are only ClusterClaims of the hub itself, which are out of reach.
+/// A claim's value; on the hub there are only `ClusterClaims` of the hub itself, which are out of reach.
 fn cluster_claim(session: &mut Session<'_>, name: &str) -> Result<Option<String>, String> {
     if name.is_empty() {
         return Err("a claim name must be provided".to_owned());

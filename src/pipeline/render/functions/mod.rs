@@ -66,7 +66,7 @@ fn shown(value: &Value) -> Result<String, String> {
 }
 
 /// A result that is a text.
-#[expect(clippy::unnecessary_wraps, reason = "has the signature of the table's functions")]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of functions")]
 fn ok_text(text: impl AsRef<str>) -> Result<Value, String> {
     Ok(Value::text(text))
 }

@@ -83,7 +83,7 @@ fn quotient(arguments: &[Value], combine: fn(i64, i64) -> i64) -> Result<Value, 
 }
 
 /// Rounds half up from the third argument on, which is 0.5 when it is missing.
-#[expect(clippy::unnecessary_wraps, reason = "has the signature of the table's functions")]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of functions")]
 fn round(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
     let half = arguments.get(2).map_or(0.5, to_float64);
     let places = i32::try_from(size(to_int64(&arguments[1])).min(300)).unwrap_or(0);

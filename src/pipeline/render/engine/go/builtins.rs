@@ -1,6 +1,7 @@
 //! The functions that Go's `text/template` itself brings. `and` and `or` are carried out by the executor.
 
 use std::cmp::Ordering;
+use std::fmt::Write;
 
 use super::super::super::session::Session;
 use super::value::Value;
@@ -38,7 +39,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     variadic("urlquery", &[], Any, |_, arguments| escaped(arguments, url_query)),
 ];
 
-#[expect(clippy::unnecessary_wraps, reason = "has the signature of the table's functions")]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of functions")]
 fn first_argument(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
     Ok(arguments[0].clone())
 }
@@ -153,7 +154,7 @@ fn index(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
                     Value::Map(map) if map.holds_texts() => Value::text(""),
                     _ => Value::Nil,
                 };
-                Ok(value.entry(key).flatten().unwrap_or(absent))
+                Ok(value.entry(key).unwrap_or(absent))
             }
             other => Err(format!("can't index item of type {}", other.type_name())),
         }
@@ -200,23 +201,15 @@ fn javascript(character: char, out: &mut String) {
         '\\' => out.push_str("\\\\"),
         '\'' => out.push_str("\\'"),
         '"' => out.push_str("\\\""),
-        '<' | '>' | '&' | '=' => push_escape(out, character),
-        _ if character.is_control() => push_escape(out, character),
+        '<' | '>' | '&' | '=' => unicode(character, out),
+        _ if character.is_control() => unicode(character, out),
         _ => out.push(character),
     }
 }
 
-/// `\\u` and four hexadecimal digits.
-fn push_escape(out: &mut String, character: char) {
-    out.push_str("\\u");
-    let code = u32::from(character);
-    for shift in [12, 8, 4, 0] {
-        out.push(hex_digit(code >> shift & 0xF));
-    }
-}
-
-fn hex_digit(value: u32) -> char {
-    char::from_digit(value, 16).unwrap_or('0').to_ascii_uppercase()
+/// `\uXXXX`. Writing to a String cannot fail.
+fn unicode(character: char, out: &mut String) {
+    write!(out, "\\u{:04X}", u32::from(character)).unwrap_or_default();
 }
 
 fn url_query(character: char, out: &mut String) {
@@ -227,8 +220,7 @@ fn url_query(character: char, out: &mut String) {
         }
         _ => {
             for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                let byte = u32::from(byte);
-                out.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 0xF)]);
+                write!(out, "%{byte:02X}").unwrap_or_default();
             }
         }
     }

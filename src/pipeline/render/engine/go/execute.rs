@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::super::super::session::Session;
 use super::ast::{Branch, Command, Constant, Node, Operand, Pipe, Place};
 use super::value::Value;
-use super::{Function, NAME, Parameter, Template, format};
+use super::{Function, NAME, Parameter, Template, arguments, format};
 
 /// How deep `{{template}}` may call. Go allows 100,000; a thread's stack does not.
 const MAX_DEPTH: usize = 50;
@@ -425,11 +425,8 @@ impl<'t> Executor<'t, '_, '_> {
                     return self.fault(format!("the template variable .{name} {reason}"));
                 }
             }
-            other => {
-                if let Some(entry) = other.entry(name) {
-                    return Ok(entry.unwrap_or_default());
-                }
-            }
+            other if other.is_map() => return Ok(other.entry(name).unwrap_or_default()),
+            _ => {}
         }
         let type_name = if boxed { "interface {}" } else { receiver.type_name() };
         self.fault(format!("can't evaluate field {name} in type {type_name}"))
@@ -458,9 +455,9 @@ impl<'t> Executor<'t, '_, '_> {
         match operand {
             Operand::Nil { .. } => match parameter {
                 Parameter::Any | Parameter::Raw | Parameter::Map => Ok(Value::Nil),
-                _ => self.fault(format!("cannot assign nil to {}", type_of(parameter))),
+                _ => self.fault(format!("cannot assign nil to {}", parameter.type_name())),
             },
-            Operand::Literal { text, .. } => match literal(&value, parameter) {
+            Operand::Literal { text, .. } => match arguments::literal(&value, parameter) {
                 Ok(value) => Ok(value),
                 Err(expected) => self.fault(format!("expected {expected}; found {text}")),
             },
@@ -468,26 +465,8 @@ impl<'t> Executor<'t, '_, '_> {
         }
     }
 
-    /// Go's `validateType`.
     fn checked(&mut self, value: Value, parameter: Parameter) -> Walk<Value> {
-        let fits = match (parameter, &value) {
-            (Parameter::Any | Parameter::Map, Value::Missing) => return Ok(Value::Nil),
-            (Parameter::Raw | Parameter::Any, _)
-            | (Parameter::Text, Value::Text(_))
-            | (Parameter::Int, Value::Int(_) | Value::Int64(_))
-            | (Parameter::Bool, Value::Bool(_))
-            | (Parameter::Map, Value::Map(_) | Value::Object(_)) => true,
-            (_, Value::Missing) => {
-                return self.fault(format!("invalid value; expected {}", type_of(parameter)));
-            }
-            _ => false,
-        };
-        if fits {
-            return Ok(value);
-        }
-        let expected = type_of(parameter);
-        let found = value.type_name();
-        self.fault(format!("wrong type for value; expected {expected}; got {found}"))
+        arguments::validated(value, parameter).or_else(|reason| self.fault(reason))
     }
 
     fn function(
@@ -561,34 +540,5 @@ impl<'t> Executor<'t, '_, '_> {
     fn shown(&self, value: &Value) -> String {
         let text = format::sprint(value).unwrap_or_else(|error| error.to_string());
         self.session.censor(text, false)
-    }
-}
-
-/// A literal as an argument, or what was expected in its place.
-fn literal(value: &Value, parameter: Parameter) -> Result<Value, &'static str> {
-    match (parameter, value) {
-        (Parameter::Any | Parameter::Raw, _)
-        | (Parameter::Text, Value::Text(_))
-        | (Parameter::Int, Value::Int(_))
-        | (Parameter::Bool, Value::Bool(_)) => Ok(value.clone()),
-        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
-        (Parameter::Int, Value::Float(number)) if number.fract() == 0.0 && number.abs() < 9e15 => {
-            Ok(Value::Int(*number as i64))
-        }
-        (Parameter::Text, _) => Err("string"),
-        (Parameter::Int, _) => Err("integer"),
-        (Parameter::Bool, _) => Err("bool"),
-        (Parameter::Map, _) => Err("map"),
-    }
-}
-
-fn type_of(parameter: Parameter) -> &'static str {
-    match parameter {
-        Parameter::Any => "interface {}",
-        Parameter::Raw => "reflect.Value",
-        Parameter::Text => "string",
-        Parameter::Int => "int",
-        Parameter::Bool => "bool",
-        Parameter::Map => "map[string]interface {}",
     }
 }

@@ -123,7 +123,7 @@ pub(crate) fn sprintln(values: &[Value]) -> Result<String, TooLarge> {
 
 /// Flags, width and precision of one verb.
 #[derive(Default, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "the flags of a verb, as Go names them")]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the format language")]
 struct Directive {
     minus: bool,
     plus: bool,
@@ -245,15 +245,14 @@ fn verb_text(verb: char, value: &Value, directive: &Directive, depth: usize) -> 
     };
     match value {
         Value::Missing | Value::Nil if verb == 'v' => Ok("<nil>".to_owned()),
-        Value::Missing | Value::Nil | Value::Struct(_) if verb != 'v' && verb != 's' => bad(value),
-        Value::Struct(value) => Ok(value.shown.clone()),
+        Value::Struct(value) if matches!(verb, 's' | 'v') => Ok(value.shown.clone()),
         Value::Bool(flag) if matches!(verb, 't' | 'v') => Ok(flag.to_string()),
+        Value::Missing | Value::Nil | Value::Struct(_) | Value::Bool(_) => bad(value),
         Value::Int(number) | Value::Int64(number) => {
             integer_text(verb, *number, directive).map_or_else(|| bad(value), Ok)
         }
         Value::Float(number) => float_text(verb, *number, directive).map_or_else(|| bad(value), Ok),
         Value::Text(text) => string_text(verb, text, directive).map_or_else(|| bad(value), Ok),
-        Value::Missing | Value::Nil | Value::Bool(_) => bad(value),
         Value::List(list) => {
             let mut parts = Vec::with_capacity(list.items().len());
             let unpadded = Directive { width: 0, ..directive.clone() };

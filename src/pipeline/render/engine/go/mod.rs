@@ -4,7 +4,11 @@
 //! number of arguments does, and how an error names its place, is part of the language that policies are written in, so it
 //! is kept here to the letter. Must not touch: policies, clusters, files, clock. Functions get the rendering's
 //! [`Session`](super::super::session::Session) and are looked up once, when a text is parsed.
+//!
+//! The crate `gotmpl` 0.6.1 is not used: it drops what stands after a stray `{{end}}` and takes an `{{if}}` without end, both
+//! silently; it does not tell missing from nil, gives no place for an error at run time and cannot change a map (`set`).
 
+mod arguments;
 mod ast;
 mod builtins;
 mod execute;

@@ -115,7 +115,7 @@ impl<'s> Parser<'s> {
     }
 
     fn line(&self, at: usize) -> usize {
-        self.source.as_bytes()[..at.min(self.source.len())].split(|byte| *byte == b'\n').count()
+        1 + self.source[..at.min(self.source.len())].matches('\n').count()
     }
 
     fn fault(&self, message: impl std::fmt::Display) -> String {

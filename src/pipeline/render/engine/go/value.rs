@@ -296,12 +296,16 @@ impl Value {
         }
     }
 
-    /// The entry of a map; `None` when this is no map.
-    #[expect(clippy::option_option, reason = "no map and no such key are two things in Go")]
-    pub(crate) fn entry(&self, key: &str) -> Option<Option<Self>> {
+    /// Whether it is a map.
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self, Self::Map(_) | Self::Object(_))
+    }
+
+    /// The entry of a map.
+    pub(crate) fn entry(&self, key: &str) -> Option<Self> {
         match self {
-            Self::Map(map) => Some(map.get(key)),
-            Self::Object(object) => Some(object.fields().get(key).map(Self::from_json)),
+            Self::Map(map) => map.get(key),
+            Self::Object(object) => object.fields().get(key).map(Self::from_json),
             _ => None,
         }
     }
