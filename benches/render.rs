@@ -89,6 +89,18 @@ fn render(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("render");
     group.throughput(Throughput::Elements(1));
 
+    // What the machine does in this minute: the same policies read from JSON and written back.
+    let texts: Vec<String> = definitions.iter().map(Value::to_string).collect();
+    group.bench_function("baseline: JSON round trip of the three policies", |bencher| {
+        bencher.iter(|| {
+            for text in &texts {
+                if let Ok(value) = serde_json::from_str::<Value>(text) {
+                    black_box(value.to_string());
+                }
+            }
+        });
+    });
+
     let mut next = clusters.iter().cycle();
     group.bench_function("hub phase of one cluster", |bencher| {
         bencher.iter(|| {
