@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};
@@ -12,33 +13,12 @@ const SCHEDULE: &str = "acm-pv-dpa-1-c1";
 const INSTALL: &str = "oadp-hdr-app-install";
 const BACKUP: &str = "oadp-hdr-app-backup";
 
-macro_rules! sample {
-    () => {
-        match config_map("pv-snap") {
-            Some(text) => text,
-            None => {
-                println!("skipped: ../shared/data is absent");
-                return;
-            }
-        }
-    };
-}
-
-async fn backed_up(world: &World, cluster: &str) {
-    world.hub.label("ManagedCluster", cluster, &[("acm-pv-dr", Some("backup"))]).await;
-}
-
-/// A cluster where all is well, whatever happens to the others.
-async fn goes_on(world: &World, cluster: &str) {
-    world.protect(cluster).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_config_map_is_named_and_a_vanished_one_removes_nothing() {
     let config = sample!();
     let world = World::start().await;
     world.apply_policies("").await;
-    backed_up(&world, "c1").await;
+    world.label_for_backup("c1").await;
     for (policy, template) in [(INSTALL, "create-ns-oadp-operators"), (BACKUP, "create-schedule-resource")] {
         let said = world.template_says(policy, "c1", template, "hdr-app-configmap").await;
         assert_eq!(
@@ -86,7 +66,7 @@ async fn a_fault_of_the_config_map(
     let good = world.hub.get("ConfigMap", POLICIES, "hdr-app-configmap").await.unwrap();
     let good = good["data"][key].as_str().unwrap().to_owned();
     world.configure(&[(key, bad)]).await;
-    backed_up(&world, "c1").await;
+    world.label_for_backup("c1").await;
     let said = world.template_says(policy, "c1", template, key).await;
     assert!(
         said.starts_with("NonCompliant; violation - ConfigMap policies/hdr-app-configmap cannot be used"),
@@ -260,13 +240,13 @@ async fn a_schedule_name_over_its_limit_is_told_where_the_cluster_name_is_too_lo
     let mut world = World::start_clusters(&["c1", long]).await;
     world.start_hub();
     world.apply_policies(&config).await;
-    backed_up(&world, long).await;
+    world.label_for_backup(long).await;
     let said = world.template_says(BACKUP, long, "create-schedule-resource", "63").await;
     assert!(said.starts_with("NonCompliant; violation - "), "{said}");
     assert!(said.contains(&format!("acm-pv-dpa-1-{long}")) && said.contains("backupPrefix"), "{said}");
     assert!(world.clusters[long].list("Schedule", None).await.is_empty());
     world.policy_is(INSTALL, long, "Compliant").await;
-    goes_on(&world, "c1").await;
+    world.protect("c1").await;
     world.stop().await;
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};
@@ -10,27 +11,6 @@ use support::{User, VELERO, World, config_map};
 
 const INSTALL: &str = "oadp-hdr-app-install";
 const BACKUP: &str = "oadp-hdr-app-backup";
-
-macro_rules! sample {
-    () => {
-        match config_map("pv-snap") {
-            Some(text) => text,
-            None => {
-                println!("skipped: ../shared/data is absent");
-                return;
-            }
-        }
-    };
-}
-
-async fn backed_up(world: &World, cluster: &str) {
-    world.hub.label("ManagedCluster", cluster, &[("acm-pv-dr", Some("backup"))]).await;
-}
-
-/// A cluster where all is well, whatever happens to the others.
-async fn goes_on(world: &World, cluster: &str) {
-    world.protect(cluster).await;
-}
 
 /// What the policies of c2 say while its kubeconfig Secret is as given; c1 goes on meanwhile, and c2 follows when the
 /// Secret is right.
@@ -42,8 +22,8 @@ async fn faulty_credentials(kubeconfig: &str, parts: &[&str]) {
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.write_credentials("c2", kubeconfig).await;
-    backed_up(&world, "c2").await;
-    goes_on(&world, "c1").await;
+    world.label_for_backup("c2").await;
+    world.protect("c1").await;
     for (policy, template) in [(INSTALL, "create-ns-oadp-operators"), (BACKUP, "create-schedule-resource")] {
         let said = world.template_says(policy, "c2", template, "cluster c2").await;
         assert!(said.starts_with("NonCompliant; violation - cluster c2"), "{said}");
@@ -81,8 +61,8 @@ async fn a_token_that_is_not_accepted_is_told() {
     world.apply_policies(&config).await;
     let wrong = world.clusters["c2"].kubeconfig.replace(world.server("c2").token(), "S3CRET");
     world.write_credentials("c2", &wrong).await;
-    backed_up(&world, "c2").await;
-    goes_on(&world, "c1").await;
+    world.label_for_backup("c2").await;
+    world.protect("c1").await;
     let said = world.template_says(INSTALL, "c2", "create-ns-oadp-operators", "failed to log in").await;
     assert!(said.contains("check its kubeconfig Secret in namespace c2 on the hub"), "{said}");
     assert!(!said.contains("S3CRET"), "{said}");
@@ -103,8 +83,8 @@ async fn a_cluster_without_a_secret_is_told_how_to_join() {
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.hub.delete("Secret", "c2", "flotilla-kubeconfig").await;
-    backed_up(&world, "c2").await;
-    goes_on(&world, "c1").await;
+    world.label_for_backup("c2").await;
+    world.protect("c1").await;
     let said = world.template_says(INSTALL, "c2", "create-ns-oadp-operators", "cluster c2").await;
     assert_eq!(
         said,
@@ -143,14 +123,14 @@ async fn a_missing_kind_is_told_and_its_arrival_brings_the_policy_back() {
         c2.delete("CustomResourceDefinition", "", name).await;
     }
     world.apply_policies(&config).await;
-    backed_up(&world, "c2").await;
+    world.label_for_backup("c2").await;
     let said = world.template_says(INSTALL, "c2", "create-oadp-dpa-resource", "mapping").await;
     assert_eq!(
         said,
         "NonCompliant; violation - couldn't find mapping resource with kind DataProtectionApplication in API version \
          oadp.openshift.io/v1alpha1, please check if you have CRD deployed"
     );
-    goes_on(&world, "c1").await;
+    world.protect("c1").await;
     for name in taken {
         create_definition(c2, &definitions[name]).await;
     }
@@ -171,8 +151,8 @@ async fn a_cluster_that_refuses_slows_no_other_and_converges_when_it_is_back() {
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.server("c2").faults().set(Fault::Refuse);
-    backed_up(&world, "c2").await;
-    goes_on(&world, "c1").await;
+    world.label_for_backup("c2").await;
+    world.protect("c1").await;
     let said = world.template_says(BACKUP, "c2", "create-schedule-resource", "cannot be reached").await;
     assert!(said.contains("nothing is changed there until it answers"), "{said}");
     world.server("c2").faults().set(Fault::None);
@@ -197,9 +177,9 @@ async fn a_cluster_that_hangs_slows_no_other() {
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.server("c2").faults().set(Fault::Hang);
-    backed_up(&world, "c2").await;
-    goes_on(&world, "c1").await;
-    goes_on(&world, "c3").await;
+    world.label_for_backup("c2").await;
+    world.protect("c1").await;
+    world.protect("c3").await;
     assert!(
         world.hub.list("Policy", Some("c2")).await.is_empty(),
         "the others are done before c2 is given up"
@@ -217,7 +197,7 @@ async fn a_kind_that_may_not_be_read_concerns_those_who_look_at_it() {
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.server("c2").faults().forbid(Some("Schedule"));
-    backed_up(&world, "c2").await;
+    world.label_for_backup("c2").await;
     let said = world.template_says(BACKUP, "c2", "create-schedule-resource", "cannot be read").await;
     assert!(said.starts_with("NonCompliant; violation - ") && said.contains("forbidden"), "{said}");
     world.policy_is(INSTALL, "c2", "Compliant").await;

@@ -3,27 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};
-use support::{POLICIES, VELERO, World, config_map};
+use support::{POLICIES, VELERO, World};
 
 const SCHEDULE: &str = "acm-pv-dpa-1-c1";
 const INSTALL: &str = "oadp-hdr-app-install";
 const BACKUP: &str = "oadp-hdr-app-backup";
 const RESTORE: &str = "oadp-hdr-app-restore";
-
-macro_rules! sample {
-    () => {
-        match config_map("pv-snap") {
-            Some(text) => text,
-            None => {
-                println!("skipped: ../shared/data is absent");
-                return;
-            }
-        }
-    };
-}
 
 /// Writes to managed clusters so far.
 fn writes(world: &World) -> Vec<String> {

@@ -3,30 +3,19 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+#[macro_use]
 mod support;
 
 use std::collections::BTreeMap;
 
 use flotilla::api::object::{GroupVersionKind, ObjectKey};
 use serde_json::{Value, json};
-use support::{POLICIES, VELERO, World, config_map, newest};
+use support::{POLICIES, VELERO, World, newest};
 
 const SCHEDULE: &str = "acm-pv-dpa-1-c1";
 const INSTALL: &str = "oadp-hdr-app-install";
 const BACKUP: &str = "oadp-hdr-app-backup";
 const RESTORE: &str = "oadp-hdr-app-restore";
-
-macro_rules! sample {
-    () => {
-        match config_map("pv-snap") {
-            Some(text) => text,
-            None => {
-                println!("skipped: ../shared/data is absent");
-                return;
-            }
-        }
-    };
-}
 
 fn replica(policy: &str) -> String {
     format!("{POLICIES}.{policy}")

@@ -8,6 +8,7 @@
     clippy::print_stderr,
     reason = "a fault here is a failed test"
 )]
+#[macro_use]
 mod support;
 
 use serde_json::{Value, json};
@@ -15,18 +16,6 @@ use support::{POLICIES, VELERO, World, config_map};
 
 /// The gesture: this cluster is backed up.
 const BACKUP: (&str, Option<&str>) = ("acm-pv-dr", Some("backup"));
-
-macro_rules! sample {
-    ($preset:literal) => {
-        match config_map($preset) {
-            Some(text) => text,
-            None => {
-                println!("skipped: ../shared/data is absent");
-                return;
-            }
-        }
-    };
-}
 
 /// Labels c1, lets the hour strike, and answers the first completed backup.
 async fn back_up_c1(world: &World, schedule: &str) -> String {

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::fleet::Name;
 use super::inbox::Inbox;
@@ -25,7 +26,7 @@ use crate::pipeline::render::lookup::{Answer, Lookup};
 
 /// How long reports are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(50);
-/// How long a failed write waits.
+/// How long a failed write waits; the others do not wait with it.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// Reason of the Event about an object that cannot be read.
@@ -42,6 +43,16 @@ pub(super) struct Reports {
 }
 
 impl Reports {
+    fn join(&mut self, other: Self) {
+        self.placements.extend(other.placements);
+        self.policies.extend(other.policies);
+        self.policy_sets.extend(other.policy_sets);
+        // What is waiting is newer than what failed before.
+        for (object, fault) in other.malformed {
+            self.malformed.entry(object).or_insert(fault);
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.placements.is_empty()
             && self.policies.is_empty()
@@ -52,11 +63,24 @@ impl Reports {
 
 /// Writes reports until the task is dropped.
 pub(super) async fn run(shared: Arc<Shared>, inbox: Arc<Inbox<Reports>>) {
+    let mut failed = Reports::default();
+    let mut retry_at: Option<Instant> = None;
     loop {
-        inbox.posted().await;
+        match retry_at {
+            None => inbox.posted().await,
+            Some(at) => {
+                tokio::select! {
+                    () = inbox.posted() => {}
+                    () = tokio::time::sleep_until(at) => {}
+                }
+            }
+        }
         tokio::time::sleep(GATHER).await;
-        let mut failed = Reports::default();
-        let reports = inbox.take();
+        let mut reports = inbox.take();
+        if retry_at.is_some_and(|at| at <= Instant::now()) {
+            retry_at = None;
+            reports.join(std::mem::take(&mut failed));
+        }
         for (object, message) in reports.malformed {
             if let Err(error) = report_malformed(&shared, &object, &message).await {
                 tracing::warn!(%object, %error, "failed to tell that an object is malformed");
@@ -82,13 +106,7 @@ pub(super) async fn run(shared: Arc<Shared>, inbox: Arc<Inbox<Reports>>) {
             }
         }
         if !failed.is_empty() {
-            tokio::time::sleep(RETRY).await;
-            inbox.post(|waiting| {
-                waiting.placements.extend(failed.placements);
-                waiting.policies.extend(failed.policies);
-                waiting.policy_sets.extend(failed.policy_sets);
-                waiting.malformed.extend(failed.malformed);
-            });
+            retry_at.get_or_insert(Instant::now() + RETRY);
         }
     }
 }

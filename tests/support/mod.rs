@@ -31,6 +31,23 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+/// A sample ConfigMap of the public policies, `pv-snap` unless another is named; without the data the test ends here and
+/// says so.
+macro_rules! sample {
+    () => {
+        sample!("pv-snap")
+    };
+    ($preset:expr) => {
+        match $crate::support::config_map($preset) {
+            Some(text) => text,
+            None => {
+                println!("skipped: ../shared/data is absent");
+                return;
+            }
+        }
+    };
+}
+
 /// How long a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The namespace of the policies.
@@ -362,6 +379,11 @@ impl World {
         for file in policy_files() {
             self.hub.apply_text(&std::fs::read_to_string(&file).unwrap(), POLICIES).await;
         }
+    }
+
+    /// The gesture: this cluster is to be backed up.
+    pub async fn label_for_backup(&self, cluster: &str) {
+        self.hub.label("ManagedCluster", cluster, &[("acm-pv-dr", Some("backup"))]).await;
     }
 
     /// Creates the ManagedClusterSetBinding of the set `default`.
