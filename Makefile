@@ -8,11 +8,22 @@ SHELL := bash
 CARGO ?= cargo
 # Whether `make test` ends with one line of totals over all test binaries: yes or no.
 TOTALS ?= yes
+# How many scenarios stand on real servers at a time. Each has three API servers, three etcds and up to three Veleros.
+PLANE_THREADS ?= 2
 
-.PHONY: help build test check fmt bench demo
+# Where the programs of the test plane are built; tests/support/plane looks for them here.
+PLANE := target/plane/bin
+PLANE_PROGRAMS := kube-apiserver etcd velero velero-plugin-for-aws versitygw kubelet
+GO_BUILD = go build -trimpath
+KUBERNETES_VERSION = $(call version_of,apiserver,k8s.io/kubernetes)
+VELERO_VERSION = $(call version_of,velero,github.com/vmware-tanzu/velero)
+# version_of FOLDER,MODULE: the version that a go.mod of the plane requires.
+version_of = $(shell awk '$$(NF-1) == "$(2)" && /v[0-9]/ { print $$NF; exit }' tests/plane/$(1)/go.mod)
+
+.PHONY: help build test plane e2e check fmt bench demo
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 build: ## build the binary, target/release/flotilla
 	$(CARGO) build --locked --release
@@ -27,6 +38,32 @@ test: ## run all tests; only Rust is needed
 	    target/test.log
 	fi
 	exit $$status
+
+plane: $(addprefix $(PLANE)/,$(PLANE_PROGRAMS)) target/plane/crds ## build the real servers for `make e2e`; needs Go, the first time a quarter of an hour
+
+e2e: plane ## run the scenarios and the agreement tests on real servers: kube-apiserver, etcd, Velero, S3
+	FLOTILLA_STAGE=plane $(CARGO) test --locked --no-fail-fast --test scenarios --test agreement -- \
+	  --include-ignored --test-threads=$(PLANE_THREADS)
+
+# plane_program PROGRAM,FOLDER,PACKAGE,LINKER FLAGS
+define plane_program
+$(PLANE)/$(1): $(wildcard tests/plane/$(2)/*)
+	@tests/plane/need-go.sh
+	mkdir -p $(PLANE)
+	cd tests/plane/$(2)
+	$(GO_BUILD) -ldflags "-s -w $(4)" -o ../../../$(PLANE)/$(1) $(3)
+endef
+
+$(eval $(call plane_program,kube-apiserver,apiserver,.,-X k8s.io/component-base/version.gitVersion=$$(KUBERNETES_VERSION) -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$$(word 2,$$(subst ., ,$$(KUBERNETES_VERSION))) -X k8s.io/component-base/version.gitTreeState=clean))
+$(eval $(call plane_program,etcd,etcd,.,))
+$(eval $(call plane_program,velero,velero,.,-X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=$$(VELERO_VERSION)))
+$(eval $(call plane_program,velero-plugin-for-aws,velero-plugin-for-aws,github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws,))
+$(eval $(call plane_program,versitygw,s3,github.com/versity/versitygw/cmd/versitygw,))
+$(eval $(call plane_program,kubelet,kubelet,.,))
+
+target/plane/crds: tests/plane/definitions.sh
+	@tests/plane/need-go.sh
+	tests/plane/definitions.sh $@
 
 check: ## format, lints, licences and sources of dependencies
 	@echo "format"

@@ -1,13 +1,10 @@
 //! What happens to what Flotilla wrote: drift is corrected, others' work stays, nothing is written without need, and only
 //! what it made is taken away again.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
-
-#[macro_use]
 mod support;
 
 use serde_json::{Value, json};
-use support::{POLICIES, VELERO, World};
+use support::{POLICIES, VELERO, World, config_map};
 
 const SCHEDULE: &str = "acm-pv-dpa-1-c1";
 const INSTALL: &str = "oadp-hdr-app-install";
@@ -16,7 +13,7 @@ const RESTORE: &str = "oadp-hdr-app-restore";
 
 /// Writes to managed clusters so far.
 fn writes(world: &World) -> Vec<String> {
-    let text = world.metrics.text().unwrap();
+    let text = world.metrics();
     text.lines().filter(|line| line.starts_with("flotilla_cluster_writes")).map(ToOwned::to_owned).collect()
 }
 
@@ -30,7 +27,7 @@ async fn schedule_is(world: &World, what: &str, condition: impl Fn(&Value) -> bo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drift_is_corrected_and_what_others_add_stays() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.protect("c1").await;
@@ -67,7 +64,7 @@ async fn drift_is_corrected_and_what_others_add_stays() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_velero_writes_causes_no_write() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.create_pacman("c1").await;
     world.apply_policies(&config).await;
@@ -78,7 +75,7 @@ async fn what_velero_writes_causes_no_write() {
     world.clusters["c1"]
         .merge("Schedule", VELERO, SCHEDULE, &json!({"spec": {"skipImmediately": true}}))
         .await;
-    world.stage.advance_minutes(120).await;
+    world.stand_in().advance_minutes(120).await;
     world.template_says(BACKUP, "c1", "check-backup-completed", "Compliant; notification - backups [").await;
     let after = world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.unwrap();
     assert_ne!(after["status"]["lastBackup"], made["status"]["lastBackup"], "{after:#}");
@@ -120,7 +117,7 @@ async fn locations_are(world: &World, expected: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a90_a_changed_snapshot_location_leaves_no_duplicate() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let mut world = World::start().await;
     world.apply_policies(&config).await;
     world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-1")))]).await;
@@ -182,7 +179,7 @@ async fn a90_a_changed_snapshot_location_leaves_no_duplicate() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a90_holds_for_a_resource_that_existed_before() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     let c1 = &world.clusters["c1"];
     c1.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": VELERO}}), "").await;
@@ -222,7 +219,7 @@ async fn a90_holds_for_a_resource_that_existed_before() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renamed_schedule_replaces_the_old_one() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.protect("c1").await;
@@ -237,7 +234,7 @@ async fn a_renamed_schedule_replaces_the_old_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schedule_that_existed_before_is_not_taken_away() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     let c1 = &world.clusters["c1"];
     c1.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": VELERO}}), "").await;
@@ -261,12 +258,12 @@ async fn a_schedule_that_existed_before_is_not_taken_away() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_backup_gets_another_restore_and_the_first_is_kept_and_told_once() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let mut world = World::start().await;
     world.create_pacman("c1").await;
     world.apply_policies(&config).await;
     world.protect("c1").await;
-    world.stage.advance_minutes(95).await;
+    world.stand_in().advance_minutes(95).await;
     let backups: Vec<String> = world.clusters["c1"]
         .wait("two backups", "Backup", Some(VELERO), |backups| {
             let done = backups.iter().filter(|(_, backup)| backup["status"]["phase"] == "Completed");
@@ -278,7 +275,7 @@ async fn another_backup_gets_another_restore_and_the_first_is_kept_and_told_once
         world.hub.label("ManagedCluster", "c2", &[("acm-app-restore", Some(backup))]).await;
         world.template_says(RESTORE, "c2", "create-restore-resource", "").await;
         world.policy_is(INSTALL, "c2", "Compliant").await;
-        world.stage.advance_minutes(2).await;
+        world.stand_in().advance_minutes(2).await;
         world.clusters["c2"]
             .wait("the restore", "Restore", Some(VELERO), |restores| {
                 (restores.get(&format!("restore-{backup}"))?["status"]["phase"] == "Completed").then_some(())
@@ -321,7 +318,7 @@ fn binding(policy: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deleting_what_holds_data_needs_an_opt_in() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies(&config).await;
     let c1 = &world.clusters["c1"];
@@ -350,7 +347,7 @@ async fn deleting_what_holds_data_needs_an_opt_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a14_a_cluster_in_both_sets_has_one_install_policy() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies(&config).await;
     let labels = [("acm-pv-dr", Some("backup")), ("acm-app-restore", Some("some-backup"))];
@@ -382,7 +379,7 @@ async fn a14_a_cluster_in_both_sets_has_one_install_policy() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_informing_policy_changes_nothing_until_a_binding_makes_it_enforce() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies(&config).await;
     for policy in [INSTALL, BACKUP] {
@@ -434,7 +431,7 @@ async fn an_informing_policy_changes_nothing_until_a_binding_makes_it_enforce() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_a_config_map_concerns_those_who_looked_at_it() {
     const OTHERS: u64 = 40;
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies_without_binding(&config).await;
     let plain = |name: &str, value: &str| {
@@ -473,7 +470,7 @@ async fn a_change_of_a_config_map_concerns_those_who_looked_at_it() {
     // Whatever still went on has passed when the second change is through.
     world.hub.apply(settings("settings", "two"), POLICIES).await;
     reads("two").await;
-    let before = world.metrics.evaluations.get();
+    let before = world.counters().evaluations.get();
     for value in ["two", "three", "four"] {
         world.hub.apply(settings("unread", value), POLICIES).await;
     }
@@ -481,7 +478,7 @@ async fn a_change_of_a_config_map_concerns_those_who_looked_at_it() {
     reads("three").await;
     world.hub.apply(settings("settings", "four"), POLICIES).await;
     reads("four").await;
-    let evaluations = world.metrics.evaluations.get() - before;
+    let evaluations = world.counters().evaluations.get() - before;
     assert!(
         (2..OTHERS / 2).contains(&evaluations),
         "{evaluations} evaluations for two changes that one policy reads"

@@ -3,14 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
-#[macro_use]
 mod support;
 
 use std::collections::BTreeMap;
 
 use flotilla::api::object::{GroupVersionKind, ObjectKey};
 use serde_json::{Value, json};
-use support::{POLICIES, VELERO, World, newest};
+use support::{POLICIES, VELERO, World, config_map, newest};
 
 const SCHEDULE: &str = "acm-pv-dpa-1-c1";
 const INSTALL: &str = "oadp-hdr-app-install";
@@ -62,7 +61,7 @@ async fn events(world: &World, namespace: &str) -> BTreeMap<String, usize> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_point_it_goes_on_and_does_nothing_twice() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let mut world = World::start().await;
     world.create_pacman("c1").await;
     world.apply_policies(&config).await;
@@ -87,7 +86,7 @@ async fn killed_at_any_point_it_goes_on_and_does_nothing_twice() {
         restart(&mut world).await;
     }
     world.protect("c1").await;
-    world.stage.advance_minutes(30).await;
+    world.stand_in().advance_minutes(30).await;
     let backup = world.clusters["c1"]
         .wait("a completed backup", "Backup", Some(VELERO), |backups| {
             let mut done = backups.iter().filter(|(_, backup)| backup["status"]["phase"] == "Completed");
@@ -100,13 +99,13 @@ async fn killed_at_any_point_it_goes_on_and_does_nothing_twice() {
     world.template_says(RESTORE, "c2", "create-restore-resource", &backup).await;
     restart(&mut world).await;
     world.policy_is(INSTALL, "c2", "Compliant").await;
-    world.stage.advance_minutes(2).await;
+    world.stand_in().advance_minutes(2).await;
     let name = format!("restore-{backup}");
     world.clusters["c2"]
         .wait("the restore", "Restore", Some(VELERO), |restores| restores.contains_key(&name).then_some(()))
         .await;
     restart(&mut world).await;
-    world.stage.advance_minutes(2).await;
+    world.stand_in().advance_minutes(2).await;
     world.policy_is(RESTORE, "c2", "Compliant").await;
     restart(&mut world).await;
     world.clusters["c2"]
@@ -157,7 +156,7 @@ async fn hub_versions(world: &World, cluster: &str) -> BTreeMap<String, String> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_of_an_idle_fleet_writes_nothing() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let mut world = World::start().await;
     world.apply_policies(&config).await;
     world.protect("c1").await;
@@ -210,13 +209,13 @@ async fn schedule_has(world: &World, cron: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watches_that_end_are_taken_up_again() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.protect("c1").await;
     let by_hand = json!({"spec": {"schedule": "5 5 * * *"}});
 
-    world.stage.hub().expire_watches();
+    world.stand_in().hub().expire_watches();
     world.server("c1").expire_watches();
     world.configure(&[("backupSchedule", Some("10 */2 * * *"))]).await;
     schedule_has(&world, "10 */2 * * *").await;
@@ -227,7 +226,7 @@ async fn watches_that_end_are_taken_up_again() {
     world.server("c1").faults().close_watches();
     world.clusters["c1"].merge("Schedule", VELERO, SCHEDULE, &by_hand).await;
     schedule_has(&world, "10 */2 * * *").await;
-    world.stage.hub().faults().close_watches();
+    world.stand_in().hub().faults().close_watches();
     world.configure(&[("backupSchedule", Some("20 */3 * * *"))]).await;
     schedule_has(&world, "20 */3 * * *").await;
     world.policy_is(BACKUP, "c1", "Compliant").await;
@@ -242,7 +241,7 @@ fn label_unseen(world: &World, cluster: &str, label: &str, value: &str) {
         name: cluster.to_owned(),
     };
     world
-        .stage
+        .stand_in()
         .hub()
         .store()
         .edit(&key, |object| object["metadata"]["labels"][label] = json!(value))
@@ -251,15 +250,15 @@ fn label_unseen(world: &World, cluster: &str, label: &str, value: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conflicts_are_retried_on_fresh_state() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.server("c1").faults().conflict_next_writes(12);
-    world.stage.hub().faults().conflict_next_writes(12);
+    world.stand_in().hub().faults().conflict_next_writes(12);
     label_unseen(&world, "c1", "acm-pv-dr", "backup");
     world.protected("c1").await;
     assert_eq!(world.server("c1").faults().conflicts_left(), 0);
-    assert_eq!(world.stage.hub().faults().conflicts_left(), 0);
+    assert_eq!(world.stand_in().hub().faults().conflicts_left(), 0);
     settled(&world, "c1", &[INSTALL, BACKUP]).await;
 
     // What was made after a conflict is ours.
@@ -272,7 +271,7 @@ async fn conflicts_are_retried_on_fresh_state() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replicated_policy_that_somebody_changes_or_deletes_is_restored() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.protect("c1").await;
@@ -313,7 +312,7 @@ async fn a_replicated_policy_that_somebody_changes_or_deletes_is_restored() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replicated_policy_of_another_controller_is_left_alone() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.clusters["c1"]
@@ -323,7 +322,7 @@ async fn a_replicated_policy_of_another_controller_is_left_alone() {
         "metadata": {"name": replica(INSTALL), "namespace": "c1",
             "labels": {"policy.open-cluster-management.io/root-policy": replica(INSTALL)}},
         "spec": {"disabled": false, "policy-templates": []}, "status": {"compliant": "Compliant"}});
-    world.stage.hub().store().create(theirs).unwrap();
+    world.stand_in().hub().store().create(theirs).unwrap();
     let before = world.hub.get("Policy", "c1", &replica(INSTALL)).await.unwrap();
     world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", Some("backup"))]).await;
     world.clusters["c1"]
@@ -349,7 +348,7 @@ async fn a_replicated_policy_of_another_controller_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decisions_of_another_controller_are_used_and_not_touched() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let mut world = World::start_without_hub().await;
     world.apply_policies(&config).await;
     let name = "acm-app-backup-placement-decision-1";
@@ -361,7 +360,7 @@ async fn decisions_of_another_controller_are_used_and_not_touched() {
                 "labels": {"cluster.open-cluster-management.io/placement": "acm-app-backup-placement"}},
             "status": {"decisions": decisions}})
     };
-    world.stage.hub().store().create(decide(&["c2"])).unwrap();
+    world.stand_in().hub().store().create(decide(&["c2"])).unwrap();
     world.start_hub();
     world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", Some("backup"))]).await;
     let scheduled = async |cluster: &str| {
@@ -370,7 +369,7 @@ async fn decisions_of_another_controller_are_used_and_not_touched() {
             .await;
     };
     scheduled("c2").await;
-    world.stage.hub().store().put(decide(&["c2", "c3"])).unwrap();
+    world.stand_in().hub().store().put(decide(&["c2", "c3"])).unwrap();
     let before = world.hub.get("PlacementDecision", POLICIES, name).await.unwrap();
     scheduled("c3").await;
     world.policy_is(BACKUP, "c3", "Compliant").await;
@@ -391,7 +390,7 @@ async fn decisions_of_another_controller_are_used_and_not_touched() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_managed_cluster_that_is_deleted_leaves_its_objects_and_may_come_back() {
-    let config = sample!();
+    let config = config_map("pv-snap");
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.protect("c1").await;

@@ -208,7 +208,7 @@ async fn an_applier_meets_the_owner_of_a_field() {
 async fn only_the_token_opens_a_server() {
     let stage = stage(&["c1"]).await;
     let mut config = kube::Config::new(stage.hub().url().parse().unwrap());
-    config.auth_info.token = Some(stage.cluster("c1").unwrap().token().to_owned().into());
+    config.auth_info.token = Some(stage.cluster("c1").unwrap().token().into());
     let stranger: Api<Namespace> = Api::all(kube::Client::try_from(config).unwrap());
     assert_eq!(code(stranger.list(&ListParams::default()).await), 401);
     stage.shutdown().await;

@@ -36,6 +36,7 @@ impl StandIn {
     ) -> Result<Self, Failure> {
         let stage = Stage::start(StageOptions {
             clusters: clusters.to_vec(),
+            other_hubs: Vec::new(),
             clock: ClockMode::Real { minute },
             listen,
             simulators: vec![Box::new(|_| Box::new(Oadp::new())), Box::new(|_| Box::new(Velero::new()))],

@@ -1,6 +1,6 @@
 //! One stand-in server: its store, its token, its faults, and how clients reach it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -21,7 +21,7 @@ pub struct Server {
     name: String,
     role: Role,
     url: String,
-    token: String,
+    token: RwLock<String>,
     store: Store,
     faults: Faults,
     clock: SimulatedClock,
@@ -37,6 +37,10 @@ impl std::fmt::Debug for Server {
             .field("url", &self.url)
             .finish_non_exhaustive()
     }
+}
+
+fn new_token() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
 }
 
 /// What the servers of a stage share.
@@ -59,7 +63,7 @@ impl Server {
             name: name.to_owned(),
             role,
             url: format!("{}/clusters/{name}", around.base_url),
-            token: uuid::Uuid::new_v4().simple().to_string(),
+            token: RwLock::new(new_token()),
             store: Store::new(seed, name, on_change),
             faults: Faults::default(),
             clock: around.clock.clone(),
@@ -84,8 +88,14 @@ impl Server {
     }
 
     /// The bearer token that it asks for.
-    pub fn token(&self) -> &str {
-        &self.token
+    pub fn token(&self) -> String {
+        self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks for another token from now on: all kubeconfigs so far are worthless. Watches that stand go on, as with a real
+    /// server.
+    pub fn renew_token(&self) {
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = new_token();
     }
 
     /// Its objects.
@@ -132,11 +142,11 @@ impl Server {
 
     /// A kubeconfig for kubectl. It ignores tokens of a server without TLS, so the token is in the address as well.
     pub fn kubectl_config(&self) -> String {
-        self.kubeconfig_with(&self.url.replacen("://", &format!("://stand-in:{}@", self.token), 1))
+        self.kubeconfig_with(&self.url.replacen("://", &format!("://stand-in:{}@", self.token()), 1))
     }
 
     fn kubeconfig_with(&self, url: &str) -> String {
-        let (name, token) = (&self.name, &self.token);
+        let (name, token) = (&self.name, self.token());
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: {name}\n\
              clusters:\n- name: {name}\n  cluster:\n    server: {url}\n\
@@ -150,13 +160,14 @@ impl Server {
         let Some((scheme, credentials)) = authorization.and_then(|header| header.split_once(' ')) else {
             return false;
         };
+        let token = self.token();
         match scheme {
-            "Bearer" => credentials.trim() == self.token,
+            "Bearer" => credentials.trim() == token,
             "Basic" => STANDARD
                 .decode(credentials.trim())
                 .ok()
                 .and_then(|bytes| String::from_utf8(bytes).ok())
-                .is_some_and(|text| text.split_once(':').is_some_and(|(_, password)| password == self.token)),
+                .is_some_and(|text| text.split_once(':').is_some_and(|(_, password)| password == token)),
             _ => false,
         }
     }

@@ -52,6 +52,8 @@ pub type SimulatorFactory = Box<dyn Fn(&str) -> Box<dyn Simulator> + Send + Sync
 pub struct StageOptions {
     /// Names of the managed clusters.
     pub clusters: Vec<String>,
+    /// Names of hubs beside the first one, which is called [`HUB`].
+    pub other_hubs: Vec<String>,
     /// How the simulated time passes.
     pub clock: ClockMode,
     /// Where to listen; port 0 takes any free one.
@@ -64,6 +66,7 @@ impl Default for StageOptions {
     fn default() -> Self {
         Self {
             clusters: Vec::new(),
+            other_hubs: Vec::new(),
             clock: ClockMode::Manual { start: Timestamp::UNIX_EPOCH },
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             simulators: Vec::new(),
@@ -76,6 +79,7 @@ impl std::fmt::Debug for StageOptions {
         formatter
             .debug_struct("StageOptions")
             .field("clusters", &self.clusters)
+            .field("other_hubs", &self.other_hubs)
             .field("clock", &self.clock)
             .field("listen", &self.listen)
             .field("simulators", &self.simulators.len())
@@ -86,6 +90,7 @@ impl std::fmt::Debug for StageOptions {
 /// A running fleet. Dropping it stops all of it.
 pub struct Stage {
     hub: Arc<Server>,
+    other_hubs: BTreeMap<String, Arc<Server>>,
     clusters: BTreeMap<String, Arc<Server>>,
     clock: SimulatedClock,
     storage: Arc<Mutex<ObjectStorage>>,
@@ -108,7 +113,7 @@ impl std::fmt::Debug for Stage {
 impl Stage {
     /// Starts the servers and their simulators.
     pub async fn start(options: StageOptions) -> Result<Self, SimError> {
-        check_names(&options.clusters)?;
+        check_names(options.clusters.iter().chain(&options.other_hubs))?;
         let fault = |source| SimError::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
@@ -121,7 +126,10 @@ impl Stage {
         let tasks = TaskTracker::new();
         let around = Surroundings { base_url: &base_url, clock: &clock, stop: &stop, tasks: &tasks };
         let quiet: OnChange = Arc::new(|| {});
-        let hub = Arc::new(Server::new(HUB, Role::Hub, &Seed::new(Role::Hub, &clock), &around, quiet));
+        let seed = Seed::new(Role::Hub, &clock);
+        let hub_server = |name: &str| Arc::new(Server::new(name, Role::Hub, &seed, &around, quiet.clone()));
+        let hub = hub_server(HUB);
+        let other_hubs = options.other_hubs.iter().map(|name| (name.clone(), hub_server(name))).collect();
         let seed = Seed::new(Role::Managed, &clock);
         let mut clusters = BTreeMap::new();
         for (index, name) in options.clusters.iter().enumerate() {
@@ -132,13 +140,14 @@ impl Stage {
             clusters.insert(name.clone(), server);
         }
 
-        let stage = Self { hub, clusters, clock, storage, runtime, address, stop, tasks };
+        let stage = Self { hub, other_hubs, clusters, clock, storage, runtime, address, stop, tasks };
         stage.spawn(listener);
         Ok(stage)
     }
 
     fn spawn(&self, listener: TcpListener) {
         let mut servers = self.clusters.clone();
+        servers.extend(self.other_hubs.clone());
         servers.insert(HUB.to_owned(), Arc::clone(&self.hub));
         let router = http::router(Arc::new(servers));
         let stop = self.stop.clone();
@@ -169,6 +178,14 @@ impl Stage {
     /// A managed cluster.
     pub fn cluster(&self, name: &str) -> Option<&Arc<Server>> {
         self.clusters.get(name)
+    }
+
+    /// A hub or a managed cluster by its name.
+    pub fn server(&self, name: &str) -> Option<&Arc<Server>> {
+        Some(&self.hub)
+            .filter(|hub| hub.name() == name)
+            .or_else(|| self.other_hubs.get(name))
+            .or_else(|| self.clusters.get(name))
     }
 
     /// All managed clusters by name.
@@ -203,7 +220,11 @@ impl Stage {
     /// Finishes what is under way: namespaces in deletion lose their contents, simulators run until nothing is left to
     /// do at this time.
     pub async fn settle(&self) {
-        self.clusters.values().chain([&self.hub]).for_each(|server| server.store().sweep());
+        self.clusters
+            .values()
+            .chain(self.other_hubs.values())
+            .chain([&self.hub])
+            .for_each(|server| server.store().sweep());
         self.runtime.settle().await;
     }
 
@@ -220,7 +241,7 @@ impl Drop for Stage {
     }
 }
 
-fn check_names(names: &[String]) -> Result<(), SimError> {
+fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), SimError> {
     let mut seen = std::collections::BTreeSet::from([HUB]);
     for name in names {
         let fault = |problem| Err(SimError::Name { name: name.clone(), problem });

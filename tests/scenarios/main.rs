@@ -8,7 +8,7 @@
     clippy::print_stderr,
     reason = "a fault here is a failed test"
 )]
-#[macro_use]
+#[path = "../support/mod.rs"]
 mod support;
 
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn back_up_c1(world: &World, schedule: &str) -> String {
         (schedules.get(schedule)?["status"]["phase"] == "Enabled").then_some(())
     })
     .await;
-    world.stage.advance_minutes(30).await;
+    world.stage.strike(c1, schedule).await;
     c1.wait("a completed backup", "Backup", Some(VELERO), |backups| {
         backups
             .iter()
@@ -68,7 +68,7 @@ async fn t1_pacman(config: &str, schedule: &str, expected_template: &Value) {
     assert!(held.starts_with("Pending; ") && held.contains("c2"), "{held}");
     assert!(world.clusters["c2"].list("Restore", None).await.is_empty(), "the Restore waits for its Backup");
 
-    world.stage.advance_minutes(2).await;
+    world.stage.let_velero_look().await;
     world.clusters["c2"]
         .wait("the restore to complete", "Restore", Some(VELERO), |restores| {
             (restores.get(&format!("restore-{backup}"))?["status"]["phase"] == "Completed").then_some(())
@@ -79,7 +79,7 @@ async fn t1_pacman(config: &str, schedule: &str, expected_template: &Value) {
     assert!(world.clusters["c2"].get("Deployment", "pacman-ns", "pacman").await.is_some());
     world.policy_is("oadp-hdr-app-restore", "c2", "Compliant").await;
 
-    let metrics = world.metrics.text().unwrap();
+    let metrics = world.metrics();
     assert!(metrics.contains("flotilla_managed_clusters{state=\"Connected\"} 2"), "{metrics}");
     assert!(world.clusters["c1"].list("Restore", None).await.is_empty(), "only c2 is restored");
     assert!(world.clusters["c3"].list("Schedule", None).await.is_empty(), "c3 is not selected");
@@ -89,7 +89,7 @@ async fn t1_pacman(config: &str, schedule: &str, expected_template: &Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t1_pacman_pv_snap() {
-    let config = sample!("pv-snap");
+    let config = config_map("pv-snap");
     let template = json!({
         "includedNamespaces": ["pacman-ns"], "snapshotVolumes": true, "defaultVolumesToFsBackup": false,
         "volumeSnapshotLocations": ["dpa-1"], "ttl": "240h0m0s", "defaultVolumesToRestic": null,
@@ -99,7 +99,7 @@ async fn t1_pacman_pv_snap() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t1_pacman_restic() {
-    let config = sample!("restic");
+    let config = config_map("restic");
     let template = json!({
         "includedNamespaces": ["pacman-ns"], "snapshotVolumes": false, "defaultVolumesToFsBackup": true,
         "volumeSnapshotLocations": null, "ttl": "240h0m0s", "defaultVolumesToRestic": null,
@@ -146,12 +146,12 @@ async fn t5_set_binding(config: &str, schedule: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t5_set_binding_missing_then_created_pv_snap() {
-    t5_set_binding(&sample!("pv-snap"), "acm-pv-dpa-1-c1").await;
+    t5_set_binding(&config_map("pv-snap"), "acm-pv-dpa-1-c1").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t5_set_binding_missing_then_created_restic() {
-    t5_set_binding(&sample!("restic"), "acm-restic--c1").await;
+    t5_set_binding(&config_map("restic"), "acm-restic--c1").await;
 }
 
 async fn t7_unlabel(config: &str, schedule: &str) {
@@ -191,20 +191,17 @@ async fn t7_unlabel(config: &str, schedule: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t7_unlabel_prunes_schedule_keeps_backups_pv_snap() {
-    t7_unlabel(&sample!("pv-snap"), "acm-pv-dpa-1-c1").await;
+    t7_unlabel(&config_map("pv-snap"), "acm-pv-dpa-1-c1").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t7_unlabel_prunes_schedule_keeps_backups_restic() {
-    t7_unlabel(&sample!("restic"), "acm-restic--c1").await;
+    t7_unlabel(&config_map("restic"), "acm-restic--c1").await;
 }
 
 /// Row A87: pacman on c1 and c2, mysql on c3, each configuration in a namespace of its own.
 async fn t2_two_configurations(preset: &str, schedule: &str) {
-    let Some(pacman) = config_map(preset) else {
-        println!("skipped: ../shared/data is absent");
-        return;
-    };
+    let pacman = config_map(preset);
     let mysql = pacman.replace("pacman-ns", "mysql-ns");
     let world = World::start().await;
     for (namespace, config, environment) in
@@ -275,7 +272,7 @@ async fn own_policies_back_up_and_restore() {
         (schedules.get("acm-app-dpa-1-c1")?["status"]["phase"] == "Enabled").then_some(())
     })
     .await;
-    world.stage.advance_minutes(1).await;
+    world.stage.strike(c1, "acm-app-dpa-1-c1").await;
     let backup = c1
         .wait("a completed backup", "Backup", Some(VELERO), |backups| {
             backups
@@ -289,7 +286,7 @@ async fn own_policies_back_up_and_restore() {
     }
     world.hub.label("ManagedCluster", "c2", &[("acm-app-restore", Some(&backup))]).await;
     world.policy_is("oadp-hdr-app-install", "c2", "Compliant").await;
-    world.stage.advance_minutes(2).await;
+    world.stage.let_velero_look().await;
     world.clusters["c2"]
         .wait("the restore to complete", "Restore", Some(VELERO), |restores| {
             (restores.get(&format!("restore-{backup}"))?["status"]["phase"] == "Completed").then_some(())
@@ -320,7 +317,7 @@ async fn a_second_hub_waits_for_the_lease() {
     world.hub.label("ManagedCluster", "c1", &[BACKUP]).await;
     world.policy_is("oadp-hdr-app-install", "c1", "Compliant").await;
     assert_eq!(holder(&world.hub.list("Lease", Some("default")).await).as_deref(), Some("first"));
-    World::stop_process(first).await;
+    first.stop().await;
     world
         .hub
         .wait("the second to hold the Lease", "Lease", Some("default"), |leases| {
@@ -329,6 +326,6 @@ async fn a_second_hub_waits_for_the_lease() {
         .await;
     world.hub.label("ManagedCluster", "c2", &[BACKUP]).await;
     world.policy_is("oadp-hdr-app-install", "c2", "Compliant").await;
-    World::stop_process(second).await;
+    second.stop().await;
     world.stop().await;
 }

@@ -1,0 +1,53 @@
+//! The object storage that the clusters share: an S3 server over a folder.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::process::{RunDirectory, ServerProcess, free_port, program};
+
+/// Access key of whoever uses the storage.
+pub const ACCESS_KEY: &str = "AKIATEST";
+/// Its secret.
+pub const SECRET_KEY: &str = "c2ecret";
+
+/// A running S3 server.
+#[derive(Debug)]
+pub struct ObjectStorage {
+    port: u16,
+    _process: ServerProcess,
+}
+
+impl ObjectStorage {
+    /// Starts it with one empty bucket, and waits until it listens.
+    pub async fn start(run: &Arc<RunDirectory>, bucket: &str) -> Self {
+        let port = free_port();
+        let folder = run.folder("buckets");
+        std::fs::create_dir_all(folder.join(bucket)).unwrap();
+        let mut process = ServerProcess::start(
+            &program("versitygw"),
+            &[
+                "--port".to_owned(),
+                format!("127.0.0.1:{port}"),
+                "posix".to_owned(),
+                folder.display().to_string(),
+            ],
+            &[("ROOT_ACCESS_KEY", ACCESS_KEY.to_owned()), ("ROOT_SECRET_KEY", SECRET_KEY.to_owned())],
+            &run.file("s3.log"),
+        );
+        let listening = async {
+            let mut asked = tokio::time::interval(Duration::from_millis(50));
+            while TcpStream::connect(("127.0.0.1", port)).is_err() {
+                asked.tick().await;
+                process.assert_runs();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), listening).await.expect("the S3 server did not listen");
+        Self { port, _process: process }
+    }
+
+    /// Where it is reached.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}

@@ -1,0 +1,344 @@
+//! The fleet of a scenario: a stage, a Flotilla process in it, and what a platform team does with them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use flotilla::controller::{Candidate, Metrics};
+use flotilla::sim::server::Server;
+use flotilla::sim::stage::Stage as StandIn;
+use flotilla::yaml;
+use serde_json::{Value, json};
+
+use super::hub_process::HubProcess;
+use super::input::{own_policy_files, policy_files, read};
+use super::stage::{self, Stage, hub_name};
+use super::user::User;
+use super::{POLICIES, VELERO};
+
+/// A hub with its clusters on a stage, and the Flotilla process.
+pub struct World {
+    /// What it stands on; two hubs share one.
+    pub stage: Arc<Stage>,
+    /// A user of the hub who may do everything.
+    pub hub: User,
+    /// The same of each cluster.
+    pub clusters: BTreeMap<String, User>,
+    process: Option<HubProcess>,
+    directory: tempfile::TempDir,
+}
+
+impl World {
+    /// Starts the stage, joins the clusters c1 to c3, and starts Flotilla.
+    pub async fn start() -> Self {
+        let mut world = Self::start_without_hub().await;
+        world.start_hub();
+        world
+    }
+
+    /// The same without Flotilla.
+    pub async fn start_without_hub() -> Self {
+        Self::start_clusters(&["c1", "c2", "c3"]).await
+    }
+
+    /// Starts a stage with these clusters and joins them.
+    pub async fn start_clusters(names: &[&str]) -> Self {
+        Self::start_hubs(&[names]).await.remove(0)
+    }
+
+    /// Starts a stage with several hubs, each with clusters of its own, which share the object storage.
+    pub async fn start_hubs(hubs: &[&[&str]]) -> Vec<Self> {
+        if std::env::var("RUST_LOG").is_ok() {
+            // The first test of the process has done it already.
+            let _ = tracing_subscriber::fmt()
+                .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+                .with_test_writer()
+                .try_init();
+        }
+        let all: Vec<String> = hubs.iter().copied().flatten().map(|name| (*name).to_owned()).collect();
+        let stage = Arc::new(Stage::start(hubs.len(), &all).await);
+        let mut worlds = Vec::new();
+        for (number, names) in hubs.iter().enumerate() {
+            let mut clusters = BTreeMap::new();
+            for name in *names {
+                clusters.insert((*name).to_owned(), User::new(stage.kubeconfig(name)).await);
+            }
+            let directory = tempfile::tempdir().unwrap();
+            let kubeconfig = stage.hub_kubeconfig(&hub_name(number)).await;
+            std::fs::write(directory.path().join("hub.kubeconfig"), kubeconfig).unwrap();
+            let hub = User::new(stage.kubeconfig(&hub_name(number))).await;
+            let world = Self { stage: Arc::clone(&stage), hub, clusters, process: None, directory };
+            for name in *names {
+                world.join(name).await;
+            }
+            worlds.push(world);
+        }
+        worlds
+    }
+
+    /// Joins a cluster as `flotilla cluster join` does.
+    pub async fn join(&self, name: &str) {
+        let labels = json!({"name": name});
+        self.hub
+            .apply(
+                json!({"apiVersion": "cluster.open-cluster-management.io/v1", "kind": "ManagedCluster",
+                    "metadata": {"name": name, "labels": labels}, "spec": {"hubAcceptsClient": true}}),
+                "",
+            )
+            .await;
+        self.write_credentials(name, &self.stage.credentials(name).await).await;
+    }
+
+    /// Writes the kubeconfig Secret of a cluster.
+    pub async fn write_credentials(&self, name: &str, kubeconfig: &str) {
+        self.hub
+            .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}), "")
+            .await;
+        self.hub
+            .apply(
+                json!({"apiVersion": "v1", "kind": "Secret",
+                    "metadata": {"name": "flotilla-kubeconfig", "labels": {"flotilla.dev/cluster": name}},
+                    "stringData": {"kubeconfig": kubeconfig}}),
+                name,
+            )
+            .await;
+    }
+
+    /// Starts Flotilla: in this process on the stand-in, as a program of its own on real servers.
+    pub fn start_hub(&mut self) {
+        let kubeconfig = self.directory.path().join("hub.kubeconfig");
+        self.process = Some(match stage::kind() {
+            stage::Kind::StandIn => HubProcess::inside(kubeconfig, None),
+            stage::Kind::Plane => HubProcess::own(&kubeconfig, &self.hub_log()),
+        });
+    }
+
+    /// Starts Flotilla as a program of its own, which [`World::kill_hub`] kills with SIGKILL.
+    pub fn start_hub_program(&mut self) {
+        let kubeconfig = self.directory.path().join("hub.kubeconfig");
+        self.process = Some(HubProcess::own(&kubeconfig, &self.hub_log()));
+    }
+
+    fn hub_log(&self) -> std::path::PathBuf {
+        match self.stage.as_ref() {
+            Stage::StandIn(_) => self.directory.path().join("flotilla.log"),
+            Stage::Plane(plane) => plane.run.file("flotilla.log"),
+        }
+    }
+
+    /// Starts a Flotilla process that works only while it holds the Lease.
+    pub fn start_candidate(&mut self, identity: &str) -> HubProcess {
+        let candidate = Candidate { namespace: "default".to_owned(), identity: identity.to_owned() };
+        HubProcess::inside(self.directory.path().join("hub.kubeconfig"), Some(candidate))
+    }
+
+    /// What the Flotilla process that runs now counts.
+    pub fn metrics(&self) -> String {
+        self.process.as_ref().unwrap().metrics()
+    }
+
+    /// The counters themselves, of one inside this process.
+    pub fn counters(&self) -> &Metrics {
+        match self.process.as_ref().unwrap() {
+            HubProcess::Inside { metrics, .. } => metrics,
+            HubProcess::Own { .. } => panic!("a process of its own keeps its counters to itself"),
+        }
+    }
+
+    /// Kills the Flotilla process in the middle of whatever it does.
+    pub async fn kill_hub(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.kill().await;
+        }
+    }
+
+    /// Stops everything in order; panics when the process had ended by itself. The last of several hubs ends the stage.
+    pub async fn stop(mut self) {
+        if let Some(process) = self.process.take() {
+            process.stop().await;
+        }
+        if let Some(stage) = Arc::into_inner(self.stage) {
+            stage.shutdown().await;
+        }
+    }
+
+    /// The stand-in, for faults that real servers do not have at hand.
+    pub fn stand_in(&self) -> &StandIn {
+        self.stage.stand_in()
+    }
+
+    /// The stand-in behind a cluster.
+    pub fn server(&self, name: &str) -> &Arc<Server> {
+        self.stand_in().cluster(name).unwrap()
+    }
+
+    /// Applies the policies' namespace, the set binding, the five files and a ConfigMap.
+    pub async fn apply_policies(&self, config_map: &str) {
+        self.apply_policies_without_binding(config_map).await;
+        self.bind_set().await;
+    }
+
+    /// The same without the ManagedClusterSetBinding.
+    pub async fn apply_policies_without_binding(&self, config_map: &str) {
+        self.hub
+            .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": POLICIES}}), "")
+            .await;
+        self.hub.apply_text(&self.stage.with_storage(config_map), POLICIES).await;
+        for file in policy_files() {
+            self.hub.apply_text(&read(&file), POLICIES).await;
+        }
+    }
+
+    /// The gesture: this cluster is to be backed up.
+    pub async fn label_for_backup(&self, cluster: &str) {
+        self.hub.label("ManagedCluster", cluster, &[("acm-pv-dr", Some("backup"))]).await;
+    }
+
+    /// Creates the ManagedClusterSetBinding of the set `default`.
+    pub async fn bind_set(&self) {
+        self.hub
+            .apply(
+                json!({"apiVersion": "cluster.open-cluster-management.io/v1beta2", "kind": "ManagedClusterSetBinding",
+                    "metadata": {"name": "default"}, "spec": {"clusterSet": "default"}}),
+                POLICIES,
+            )
+            .await;
+    }
+
+    /// Applies the project's own policies and the demo's ConfigMap.
+    pub async fn apply_own_policies(&self) {
+        self.hub
+            .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": POLICIES}}), "")
+            .await;
+        let config_map = Path::new(env!("CARGO_MANIFEST_DIR")).join("configmaps/demo.yaml");
+        for file in own_policy_files().into_iter().chain([config_map]) {
+            for mut document in yaml::read_documents(&read(&file)).unwrap() {
+                document["metadata"]["namespace"] = json!(POLICIES);
+                self.hub.apply(document, POLICIES).await;
+            }
+        }
+    }
+
+    /// Creates a small pacman on a cluster.
+    pub async fn create_pacman(&self, cluster: &str) {
+        self.create_app(cluster, "pacman-ns").await;
+    }
+
+    /// The same in a namespace of choice.
+    pub async fn create_app(&self, cluster: &str, namespace: &str) {
+        let cluster = &self.clusters[cluster];
+        cluster
+            .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}), "")
+            .await;
+        for object in [
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "scores"},
+                "data": {"alice": "9000"}}),
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "pacman"},
+                "spec": {"ports": [{"port": 8080}]}}),
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "pacman"},
+                "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "pacman"}},
+                    "template": {"metadata": {"labels": {"app": "pacman"}},
+                        "spec": {"containers": [{"name": "pacman", "image": "pacman:1"}]}}}}),
+        ] {
+            cluster.apply(object, namespace).await;
+        }
+    }
+
+    /// Waits until the root policy has this compliance on a cluster.
+    pub async fn policy_is(&self, policy: &str, cluster: &str, state: &str) {
+        self.hub
+            .wait(&format!("{policy} to be {state} on {cluster}"), "Policy", Some(POLICIES), |policies| {
+                let status = policies.get(policy)?["status"]["status"].as_array()?;
+                status
+                    .iter()
+                    .any(|entry| entry["clustername"] == cluster && entry["compliant"] == state)
+                    .then_some(())
+            })
+            .await;
+    }
+
+    /// Labels a cluster to be backed up and waits until its schedule is there and its policies are compliant.
+    pub async fn protect(&self, cluster: &str) {
+        self.hub.label("ManagedCluster", cluster, &[("acm-pv-dr", Some("backup"))]).await;
+        self.protected(cluster).await;
+    }
+
+    /// Waits until a cluster has its schedule and its policies are compliant.
+    pub async fn protected(&self, cluster: &str) {
+        self.clusters[cluster]
+            .wait("a schedule that is enabled", "Schedule", Some(VELERO), |schedules| {
+                schedules.values().any(|schedule| schedule["status"]["phase"] == "Enabled").then_some(())
+            })
+            .await;
+        for policy in ["oadp-hdr-app-install", "oadp-hdr-app-backup"] {
+            self.policy_is(policy, cluster, "Compliant").await;
+        }
+    }
+
+    /// Changes keys of the ConfigMap; `None` removes one.
+    pub async fn configure(&self, keys: &[(&str, Option<&str>)]) {
+        let data: BTreeMap<&str, Option<&str>> = keys.iter().copied().collect();
+        let mut data = json!(data);
+        if let Some(spec) = data["dpaSpec"].as_str() {
+            data["dpaSpec"] = json!(self.stage.with_storage(spec));
+        }
+        self.hub.merge("ConfigMap", POLICIES, "hdr-app-configmap", &json!({"data": data})).await;
+    }
+
+    /// Waits for an Event about an object of the hub.
+    pub async fn event(&self, namespace: &str, about: &str, reason: &str, part: &str) -> Value {
+        self.hub
+            .wait(
+                &format!("an Event {reason} about {about} with {part:?}"),
+                "Event",
+                Some(namespace),
+                |events| {
+                    let told = |event: &&Value| {
+                        event["involvedObject"]["name"] == about
+                            && event["reason"] == reason
+                            && event["message"].as_str().is_some_and(|message| message.contains(part))
+                    };
+                    events.values().find(told).cloned()
+                },
+            )
+            .await
+    }
+
+    /// Resource versions of everything that must not change on a cluster while nobody wants a change.
+    pub async fn versions(&self, cluster: &str) -> BTreeMap<String, String> {
+        let mut versions = BTreeMap::new();
+        for (kind, namespace) in [
+            ("Namespace", None),
+            ("Secret", Some(VELERO)),
+            ("Subscription", Some(VELERO)),
+            ("DataProtectionApplication", Some(VELERO)),
+            ("Schedule", Some(VELERO)),
+            ("Restore", Some(VELERO)),
+        ] {
+            for (name, object) in self.clusters[cluster].list(kind, namespace).await {
+                let version = object["metadata"]["resourceVersion"].as_str().unwrap();
+                versions.insert(format!("{kind} {name}"), version.to_owned());
+            }
+        }
+        versions
+    }
+
+    /// Waits until a template of a replicated policy says something; answers the message.
+    pub async fn template_says(&self, policy: &str, cluster: &str, template: &str, part: &str) -> String {
+        let name = format!("{POLICIES}.{policy}");
+        self.hub
+            .wait(
+                &format!("{policy}/{template} on {cluster} to say {part:?}"),
+                "Policy",
+                Some(cluster),
+                |policies| newest(policies.get(&name)?, template).filter(|message| message.contains(part)),
+            )
+            .await
+    }
+}
+/// The newest message of a template in a replicated policy.
+pub fn newest(replica: &Value, template: &str) -> Option<String> {
+    let details = replica["status"]["details"].as_array()?;
+    let detail = details.iter().find(|detail| detail["templateMeta"]["name"] == template)?;
+    detail["history"][0]["message"].as_str().map(ToOwned::to_owned)
+}
