@@ -200,3 +200,29 @@ async fn a_kind_that_may_not_be_read_concerns_those_who_look_at_it() {
     world.protected("c2").await;
     world.stop().await;
 }
+
+/// Found with a real API server: while the storage of a kind is set up, it answers 429.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_busy_is_waited_for() {
+    let mut world = World::start_without_hub().await;
+    world.apply_policies(&config_map("pv-snap")).await;
+    world.label_for_backup("c1").await;
+    world.stand_in().hub().faults().busy_next_requests(3);
+    world.server("c1").faults().busy_next_requests(3);
+    world.start_hub();
+    world.protected("c1").await;
+    assert_eq!(world.stand_in().hub().faults().busy_left(), 0, "the kinds were asked for again");
+    assert_eq!(world.server("c1").faults().busy_left(), 0);
+
+    // The lists that follow the end of a watch, too; what is known stays true meanwhile.
+    world.server("c1").faults().busy_next_requests(3);
+    world.server("c1").expire_watches();
+    world.configure(&[("backupSchedule", Some("10 */2 * * *"))]).await;
+    world.clusters["c1"]
+        .wait("the new schedule", "Schedule", Some(VELERO), |schedules| {
+            schedules.values().any(|schedule| schedule["spec"]["schedule"] == "10 */2 * * *").then_some(())
+        })
+        .await;
+    world.policy_is(BACKUP, "c1", "Compliant").await;
+    world.stop().await;
+}
