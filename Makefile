@@ -9,7 +9,7 @@ CARGO ?= cargo
 # Whether `make test` ends with one line of totals over all test binaries: yes or no.
 TOTALS ?= yes
 
-.PHONY: help build test check fmt bench demo
+.PHONY: help build test check fmt bench demo generate
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -48,3 +48,6 @@ bench: ## measure rendering and comparing
 
 demo: ## the whole way on a stand-in fleet: back up on c1, restore on c2
 	$(CARGO) run --locked --release -- demo
+
+generate: ## write what follows from the sources: kustomize/crds
+	FLOTILLA_GENERATE=yes $(CARGO) test --locked --test definitions the_committed_definitions_are_those_of_the_types
