@@ -251,8 +251,3 @@ async fn token(admin: &User, namespace: &str, account: &str) -> String {
     let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
     answer.status.and_then(|status| status.token).unwrap()
 }
-
-/// The phases of Velero's objects that tell of a mistake in what was rendered.
-pub fn is_rejected(object: &Value) -> bool {
-    object["status"]["phase"] == "FailedValidation"
-}
