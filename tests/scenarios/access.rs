@@ -42,7 +42,7 @@ async fn credentials_are_revoked_and_renewed() {
     world.apply_policies(&config_map("pv-snap")).await;
     world.protect("c1").await;
     world.protect("c2").await;
-    world.stage.revoke("c2").await;
+    world.revoke_credentials("c2").await;
     // Something to do there, which it does not let the hub do any more.
     let c2 = world.user_of("c2").await;
     let by_hand = json!({"spec": {"schedule": "5 5 * * *"}});

@@ -16,7 +16,7 @@ async fn t2_two_configurations(preset: &str, schedule: &str) {
             .hub
             .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}), "")
             .await;
-        world.hub.apply_text(config, namespace).await;
+        world.hub.apply_text(&world.stage.with_storage(config), namespace).await;
         for file in support::policy_files() {
             let text = support::read(&file);
             for mut document in flotilla::yaml::read_documents(&text).unwrap() {

@@ -135,8 +135,7 @@ async fn t1_two_hubs_restic() {
 }
 
 /// T3: the policies come first, and nothing happens until the ConfigMap names the namespaces.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn t3_backup_an_app_policies_first() {
+async fn t3_backup_an_app(preset: &str, schedule: &str) {
     let world = World::start_with(&["c1"]).await;
     world.create_pacman("c1").await;
     world.create_app("c1", "other-ns").await;
@@ -147,9 +146,9 @@ async fn t3_backup_an_app_policies_first() {
     world.template_says(BACKUP, "c1", "create-schedule-resource", "hdr-app-configmap").await;
     assert!(world.clusters["c1"].list("Schedule", None).await.is_empty());
 
-    world.apply_config(&config_map("pv-snap")).await;
+    world.apply_config(&config_map(preset)).await;
     world.protected("c1").await;
-    world.stage.strike(&world.clusters["c1"], SCHEDULE).await;
+    world.stage.strike(&world.clusters["c1"], schedule).await;
     let backup = completed_backup(&world, "c1").await;
     let made = world.clusters["c1"].get("Backup", VELERO, &backup).await.unwrap();
     assert_eq!(made["spec"]["includedNamespaces"], json!(["pacman-ns"]));
@@ -157,13 +156,22 @@ async fn t3_backup_an_app_policies_first() {
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t3_backup_an_app_pv_snap() {
+    t3_backup_an_app("pv-snap", SCHEDULE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t3_backup_an_app_restic() {
+    t3_backup_an_app("restic", "acm-restic--c1").await;
+}
+
 /// T4 and A56: the restore label names a backup that Velero has not synced yet. Velero would refuse a Restore of it at
 /// once and never look again; so there is none until the Backup is visible.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn t4_a_restore_waits_until_its_backup_is_synced() {
+async fn t4_a_restore_waits(preset: &str, snapshot_locations: &[&str]) {
     let world = World::start_with(&["c1", "c2"]).await;
     world.create_pacman("c1").await;
-    world.apply_policies(&config_map("pv-snap")).await;
+    world.apply_policies(&config_map(preset)).await;
     world.protect("c1").await;
     world.label_for_restore("c2", "by-hand").await;
     world.policy_is(INSTALL, "c2", "Compliant").await;
@@ -174,7 +182,7 @@ async fn t4_a_restore_waits_until_its_backup_is_synced() {
     world.clusters["c1"]
         .apply(
             json!({"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": "by-hand"},
-                "spec": {"includedNamespaces": ["pacman-ns"]}}),
+                "spec": {"includedNamespaces": ["pacman-ns"], "volumeSnapshotLocations": snapshot_locations}}),
             VELERO,
         )
         .await;
@@ -184,6 +192,16 @@ async fn t4_a_restore_waits_until_its_backup_is_synced() {
     restored(&world, "c2", "by-hand").await;
     world.velero_took_everything().await;
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t4_a_restore_waits_until_its_backup_is_synced_pv_snap() {
+    t4_a_restore_waits("pv-snap", &["dpa-1"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t4_a_restore_waits_until_its_backup_is_synced_restic() {
+    t4_a_restore_waits("restic", &[]).await;
 }
 
 /// The project's own policies and the demo's ConfigMap, from the label to the restored application.

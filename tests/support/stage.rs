@@ -231,6 +231,15 @@ impl Stage {
         told
     }
 
+    /// The same for a ConfigMap that names other credentials.
+    pub fn tell_storage(&self, config_map: &mut Value) {
+        if let Self::Plane(_) = self {
+            let spec = self.with_storage(config_map["data"]["dpaSpec"].as_str().unwrap());
+            config_map["data"]["dpaSpec"] = json!(spec);
+            config_map["data"]["dpaAwsBackupCloudCredentials"] = json!(input::CREDENTIALS);
+        }
+    }
+
     /// Stops everything in order.
     pub async fn shutdown(self) {
         if let Self::StandIn(stage) = self {

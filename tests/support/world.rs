@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use base64::Engine as _;
 use flotilla::controller::{Candidate, Metrics};
 use flotilla::sim::server::Server;
 use flotilla::sim::stage::Stage as StandIn;
@@ -13,7 +15,7 @@ use serde_json::{Value, json};
 use super::hub_process::HubProcess;
 use super::input::{own_policy_files, policy_files, read};
 use super::stage::{self, Stage, hub_name};
-use super::user::User;
+use super::user::{User, client};
 use super::{POLICIES, VELERO};
 
 /// A hub with its clusters on a stage, and the Flotilla process.
@@ -238,6 +240,28 @@ impl World {
         }
     }
 
+    /// Makes the credentials with which the hub enters a cluster worthless, and waits until they are refused: a real server
+    /// remembers for some seconds that it accepted them.
+    pub async fn revoke_credentials(&self, cluster: &str) {
+        let secret = self.hub.get("Secret", cluster, "flotilla-kubeconfig").await.unwrap();
+        let kubeconfig = secret["data"]["kubeconfig"].as_str().unwrap();
+        let kubeconfig = base64::engine::general_purpose::STANDARD.decode(kubeconfig).unwrap();
+        let given = client(&String::from_utf8(kubeconfig).unwrap()).await;
+        self.stage.revoke(cluster).await;
+        let refused = async {
+            let mut asked = tokio::time::interval(Duration::from_millis(200));
+            loop {
+                asked.tick().await;
+                if let Err(kube::Error::Api(status)) = given.list_core_api_versions().await
+                    && status.code == 401
+                {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(stage::patience(), refused).await.expect("the credentials are still accepted");
+    }
+
     /// A user of a cluster with credentials that are good now.
     pub async fn user_of(&self, cluster: &str) -> User {
         User::new(self.stage.kubeconfig(cluster)).await
@@ -268,6 +292,9 @@ impl World {
         for file in own_policy_files().into_iter().chain([config_map]) {
             for mut document in yaml::read_documents(&read(&file)).unwrap() {
                 document["metadata"]["namespace"] = json!(POLICIES);
+                if document["kind"] == "ConfigMap" {
+                    self.stage.tell_storage(&mut document);
+                }
                 self.hub.apply(document, POLICIES).await;
             }
         }

@@ -9,7 +9,7 @@ use super::process::{RunDirectory, ServerProcess, free_port, program};
 /// A running Velero server. What is declared first ends first.
 #[derive(Debug)]
 pub struct VeleroServer {
-    _process: ServerProcess,
+    process: ServerProcess,
     _sockets: SocketFolder,
 }
 
@@ -38,7 +38,13 @@ impl VeleroServer {
         ];
         let log = run.file(&format!("{cluster}-velero.log"));
         let process = ServerProcess::start(&program("velero"), &arguments, &environment, &log);
-        Self { _process: process, _sockets: sockets }
+        Self { process, _sockets: sockets }
+    }
+
+    /// Whether it runs. It ends where it cannot work, as where a definition of its kinds is missing; a Deployment would
+    /// start it again.
+    pub fn runs(&mut self) -> bool {
+        self.process.ended().is_none()
     }
 }
 
