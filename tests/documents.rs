@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 use serde_json::Value;
 
+/// Where the tests lie that `make e2e` runs on real servers.
+const BOTH_STAGES: [&str; 3] = ["tests/scenarios/", "tests/agreement/", "tests/velero_agreement/"];
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -62,8 +65,15 @@ fn every_feature_has_its_line() {
 fn what_is_claimed_is_proven_by_a_test_that_exists() {
     let mut faults = Vec::new();
     for cells in feature_rows() {
-        let [id, state, proof] = cells.as_slice() else { panic!("not three cells: {cells:?}") };
+        let [id, state, proof, real] = cells.as_slice() else { panic!("not four cells: {cells:?}") };
         let tests = code_words(proof);
+        let on_real_servers = tests.iter().any(|test| BOTH_STAGES.iter().any(|folder| test.starts_with(folder)));
+        match (real.as_str(), on_real_servers) {
+            ("yes", true) | ("", false) => {}
+            ("yes", false) => faults.push(format!("{id}: no named test runs on real servers")),
+            ("", true) => faults.push(format!("{id}: a named test runs on real servers, and it is not said")),
+            _ => faults.push(format!("{id}: {real:?} is neither yes nor empty")),
+        }
         match (state.as_str(), tests.is_empty()) {
             ("done" | "partly", false) | ("not yet", true) => {}
             ("done" | "partly", true) => faults.push(format!("{id}: {state} and no test is named")),
