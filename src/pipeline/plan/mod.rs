@@ -6,6 +6,7 @@
 
 pub mod assess;
 pub mod check;
+pub mod collisions;
 pub mod inventory;
 mod namespaces;
 mod object;
@@ -128,6 +129,8 @@ pub struct CheckPlan {
     pub templates: Vec<ObjectTemplatePlan>,
     /// Objects to prune.
     pub prune: Vec<PrunePlan>,
+    /// What it asks for, where it may change the cluster: others may ask for something else.
+    pub claims: Vec<collisions::Claim>,
     /// What was changed on the way from the policy's text to the objects (deprecated fields).
     pub notes: Vec<String>,
     /// Whether values of Secrets went into the templates, so that differences must not be shown.
