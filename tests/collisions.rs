@@ -38,7 +38,8 @@ async fn configure(world: &World, namespace: &str, keys: &[(&str, &str)]) {
     for file in own_policy_files() {
         for mut document in flotilla::yaml::read_documents(&read(&file)).unwrap() {
             if document["kind"] == "Placement" {
-                let selector = &mut document["spec"]["predicates"][0]["requiredClusterSelector"]["labelSelector"];
+                let selector =
+                    &mut document["spec"]["predicates"][0]["requiredClusterSelector"]["labelSelector"];
                 let own = json!({"key": namespace, "operator": "Exists"});
                 let wanted = selector["matchExpressions"].as_array_mut().unwrap();
                 wanted.retain(|expression| expression["key"] != "acm-pv-dr");
@@ -190,7 +191,8 @@ async fn the_end_of_a_collision_lets_the_second_go_on() {
     in_force(&world, BANK, "c1").await;
     policy_is(&world, BANK, INSTALL, "c1", "Compliant").await;
     select(&world, "c1", BANK, false).await;
-    c1.wait("the schedules to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(())).await;
+    c1.wait("the schedules to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
+        .await;
     world.stop().await;
 }
 
@@ -226,6 +228,30 @@ async fn a_restart_keeps_the_first_in_force() {
     world.stop().await;
 }
 
+/// A ConfigMap that is gone takes nothing away from its configuration, before a restart and after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_of_the_first_gives_nothing_away() {
+    let (mut world, before) = collision().await;
+    let config_map = world.hub.get("ConfigMap", STORE, "hdr-app-configmap").await.unwrap();
+    world.hub.delete("ConfigMap", STORE, "hdr-app-configmap").await;
+    says(&world, STORE, BACKUP, CREATE_SCHEDULE, "hdr-app-configmap").await;
+    change(&world, BANK, &[("backupTTL", "48h0m0s")]).await;
+    select(&world, "c2", BANK, true).await;
+    in_force(&world, BANK, "c2").await;
+    says(&world, BANK, BACKUP, CREATE_SCHEDULE, "is wanted otherwise").await;
+    world.kill_hub().await;
+    world.start_hub();
+    says(&world, BANK, BACKUP, CREATE_SCHEDULE, "cannot be evaluated now").await;
+    assert_eq!(world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.unwrap(), before);
+    let data = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "hdr-app-configmap"},
+        "data": config_map["data"]});
+    world.hub.apply(data, STORE).await;
+    in_force(&world, STORE, "c1").await;
+    says(&world, BANK, BACKUP, CREATE_SCHEDULE, "is wanted otherwise").await;
+    assert_eq!(world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.unwrap(), before);
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn equal_content_is_no_collision_and_stays_until_the_last_leaves() {
     let (world, before) = two_configurations(&[("backupNSToBackup", "[\"store\"]")]).await;
@@ -250,7 +276,8 @@ async fn equal_content_is_no_collision_and_stays_until_the_last_leaves() {
     assert_eq!(c1.get("Schedule", VELERO, SCHEDULE).await.unwrap(), before, "the bank wants it still");
     assert!(c1.get("OperatorGroup", VELERO, "redhat-oadp-operator-group").await.is_some());
     select(&world, "c1", BANK, false).await;
-    c1.wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(())).await;
+    c1.wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
+        .await;
     world.stop().await;
 }
 
@@ -260,9 +287,11 @@ async fn g17_a_second_application_in_the_namespace_is_held() {
     let (world, _) = two_configurations(&[("dpaName", "bank")]).await;
     select(&world, "c1", BANK, true).await;
     let message = says(&world, BANK, INSTALL, "create-oadp-dpa-resource", "collision").await;
-    for part in
-        ["store-policies/oadp-hdr-app-install", "DataProtectionApplication acm-app-backup/dpa", "acm-app-backup/bank"]
-    {
+    for part in [
+        "store-policies/oadp-hdr-app-install",
+        "DataProtectionApplication acm-app-backup/dpa",
+        "acm-app-backup/bank",
+    ] {
         assert!(message.contains(part), "{part:?} in {message}");
     }
     policy_is(&world, BANK, BACKUP, "c1", "Pending").await;

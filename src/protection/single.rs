@@ -47,8 +47,8 @@ pub fn single(object: &Manifest) -> Option<Single> {
 /// sources would back up what neither of them means.
 pub fn is_whole(object: &Manifest) -> bool {
     let gvk = object.gvk();
-    gvk.group == VELERO_GROUP
-        || gvk.group == OADP_GROUP
+    ["Schedule", "Backup", "Restore"].iter().any(|kind| gvk.same_kind(VELERO_GROUP, kind))
+        || gvk.same_kind(OADP_GROUP, "DataProtectionApplication")
         || (gvk.same_kind("", "ConfigMap")
             && [PLUGIN_LABEL, STORAGE_CLASS_LABEL].iter().any(|label| object.label(label).is_some()))
 }
@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn what_stands_alone_and_what_is_whole() {
-        let config_map = |labels| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"labels": labels}});
+        let config_map =
+            |labels| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"labels": labels}});
         for (value, expected, whole) in [
             (
                 json!({"apiVersion": "oadp.openshift.io/v1alpha1", "kind": "DataProtectionApplication"}),
@@ -76,6 +77,7 @@ mod tests {
             (config_map(json!({"velero.io/plugin-config": ""})), None, true),
             (config_map(json!({})), None, false),
             (json!({"apiVersion": "velero.io/v1", "kind": "Schedule"}), None, true),
+            (json!({"apiVersion": "velero.io/v1", "kind": "BackupStorageLocation"}), None, false),
             (json!({"apiVersion": "v1", "kind": "Secret"}), None, false),
         ] {
             let object = Manifest::parse(value).unwrap();

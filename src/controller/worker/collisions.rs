@@ -23,18 +23,17 @@ use crate::pipeline::policy::bindings::Placed;
 const COLLISION: &str = "Collision";
 
 impl Worker {
-    /// Holds the templates of an evaluated policy that collide with a policy which came first. The error says why the cluster
-    /// does not answer.
+    /// Holds the templates of an evaluated policy that collide with a policy which came first.
     pub(super) async fn settle_collisions(
         &mut self,
         key: &PolicyKey,
         policy: &Policy,
         evaluated: &mut Evaluated,
         inventory: &Inventory,
-    ) -> Result<(), String> {
+    ) {
         let claims = claims_of(evaluated, self.claims.get(key), inventory);
         if !claims.is_empty() {
-            self.learn_of_others(key).await?;
+            self.learn_of_others(key).await;
         }
         let before = self.claims.insert(key.clone(), claims.clone()).unwrap_or_default();
         let found = self.find_held(key, &claims, inventory);
@@ -56,7 +55,6 @@ impl Worker {
         if !held.is_empty() {
             self.held.insert(key.clone(), held);
         }
-        Ok(())
     }
 
     /// The templates of a policy that are held here.
@@ -88,7 +86,9 @@ impl Worker {
             .iter()
             .map(|(policy, claims, inventory, root)| Party {
                 policy,
-                created: root.as_ref().and_then(|root| root.metadata.other.get("creationTimestamp")?.as_str()),
+                created: root
+                    .as_ref()
+                    .and_then(|root| root.metadata.other.get("creationTimestamp")?.as_str()),
                 claims,
                 inventory,
             })
@@ -98,7 +98,7 @@ impl Worker {
 
     /// Works out what the other policies here ask for, where that is not known: after a start, and of those that come with the
     /// same mail. Only evaluates; what comes of it is done when their turn comes.
-    pub(super) async fn learn_of_others(&mut self, key: &PolicyKey) -> Result<(), String> {
+    pub(super) async fn learn_of_others(&mut self, key: &PolicyKey) {
         let placed = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
             fleet.policies_on(&self.name)
@@ -107,33 +107,34 @@ impl Worker {
         self.claims.retain(|known, _| known == key || all.contains(known));
         for other in all {
             if other != *key && !self.claims.contains_key(&other) {
-                let claims = self.look_ahead(&other).await?;
+                let claims = self.look_ahead(&other).await;
                 self.claims.insert(other, claims);
             }
         }
-        Ok(())
     }
 
-    /// What a policy asks for here, before its turn.
-    async fn look_ahead(&self, key: &PolicyKey) -> Result<Claims, String> {
+    /// What a policy asks for here, before its turn. Of one that cannot be evaluated it is what it has.
+    async fn look_ahead(&self, key: &PolicyKey) -> Claims {
         let replica = self.replica(key);
         if replica.as_ref().is_some_and(prepare::is_foreign) {
-            return Ok(Claims::default());
+            return Claims::default();
         }
         let inventory = self.inventory_before(key, replica.as_ref());
         let (assignment, managed) = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
             (fleet.assignment(key, &self.name), fleet.cluster(&self.name))
         };
-        match (assignment, managed) {
-            (Some(assignment), Some(managed)) if assignment.placed != Placed::No => {
-                let enforced = assignment.placed == Placed::Enforced;
-                let evaluated =
-                    self.evaluate_until_known(&assignment.policy, &managed, enforced, &inventory).await?;
-                Ok(claims_of(&evaluated, None, &inventory))
+        if let (Some(assignment), Some(managed)) = (assignment, managed)
+            && assignment.placed != Placed::No
+        {
+            let enforced = assignment.placed == Placed::Enforced;
+            let evaluated =
+                self.evaluate_until_known(&assignment.policy, &managed, enforced, &inventory).await;
+            if let Ok(evaluated) = evaluated {
+                return claims_of(&evaluated, None, &inventory);
             }
-            _ => Ok(Claims::left_behind(None, &inventory)),
         }
+        Claims::left_behind(None, &inventory)
     }
 
     /// The policy is not placed here any more, for a reason that nobody chose: what it wrote is still its own.

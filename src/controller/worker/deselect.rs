@@ -56,9 +56,7 @@ impl Worker {
                 }
             }
         };
-        if let Err(reason) = self.learn_of_others(key).await {
-            return Ok(Outcome::Disconnected(reason));
-        }
+        self.learn_of_others(key).await;
         self.hand_over(key, &mut plans).await?;
         let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
         let pushed = cluster::prune(&link.connection, &plans).await;

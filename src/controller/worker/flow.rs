@@ -37,6 +37,7 @@ impl Worker {
                 cluster = self.name, policy = %key, replica = other.name(),
                 "another controller propagates this policy: standing down"
             );
+            self.forget_claims(key);
             return Ok(Outcome::Settled);
         }
         let before = self.inventory_before(key, replica.as_ref());
@@ -44,9 +45,7 @@ impl Worker {
             Ok(evaluated) => evaluated,
             Err(reason) => return Ok(Outcome::Disconnected(reason)),
         };
-        if let Err(reason) = self.settle_collisions(key, policy, &mut evaluated, &before).await {
-            return Ok(Outcome::Disconnected(reason));
-        }
+        self.settle_collisions(key, policy, &mut evaluated, &before).await;
         self.watch_for_missing_kinds(&evaluated).await;
 
         for planned in &mut evaluated.checks {

@@ -96,8 +96,13 @@ impl Claim {
             (Wish::Absent, Wish::Absent) | (Wish::AsItIs, Wish::AsItIs) => None,
             (Wish::AsItIs, _) => other.changes.then_some(Why::Unknown),
             (_, Wish::AsItIs) => self.changes.then_some(Why::Unknown),
-            (Wish::Absent, Wish::Present { .. }) | (Wish::Present { .. }, Wish::Absent) => Some(Why::Presence),
-            (Wish::Present { desired: ours, rules }, Wish::Present { desired: theirs, rules: their_rules }) => {
+            (Wish::Absent, Wish::Present { .. }) | (Wish::Present { .. }, Wish::Absent) => {
+                Some(Why::Presence)
+            }
+            (
+                Wish::Present { desired: ours, rules },
+                Wish::Present { desired: theirs, rules: their_rules },
+            ) => {
                 let placed = |object: &Manifest| {
                     object.clone().with_namespace(self.key.namespace.as_deref()).with_name(&self.key.name)
                 };
@@ -123,8 +128,8 @@ pub enum Why {
 
 /// Whether one object can be as two templates want it: writing the one does not undo the other.
 fn can_both_hold(one: (&Manifest, Rules), other: (&Manifest, Rules)) -> bool {
-    let whole = [one.0, other.0].into_iter().any(single::is_whole)
-        && [one.0, other.0].into_iter().all(has_content);
+    let whole =
+        [one.0, other.0].into_iter().any(single::is_whole) && [one.0, other.0].into_iter().all(has_content);
     let rules = |rules: Rules| if whole { as_a_whole(rules) } else { rules };
     let (one, other) = ((one.0, rules(one.1)), (other.0, rules(other.1)));
     if is_met(one, other.0) || is_met(other, one.0) {
@@ -158,7 +163,10 @@ fn as_a_whole(rules: Rules) -> Rules {
 
 /// Whether a desired object asks for more than its existence, its labels and a status.
 fn has_content(object: &Manifest) -> bool {
-    object.fields().keys().any(|field| !matches!(field.as_str(), "apiVersion" | "kind" | "metadata" | "status"))
+    object
+        .fields()
+        .keys()
+        .any(|field| !matches!(field.as_str(), "apiVersion" | "kind" | "metadata" | "status"))
 }
 
 /// What a policy asks for on a cluster, by template.
@@ -225,10 +233,10 @@ impl Claims {
         other.claims().flat_map(Claim::places).any(|place| places.contains(&place))
     }
 
-    /// The template that wants an object there.
+    /// The template that wants an object there, or has it and cannot say.
     pub fn template_that_wants(&self, key: &ObjectKey) -> Option<&str> {
         let wants = |claim: &Claim| {
-            matches!(claim.wish, Wish::Present { .. })
+            matches!(claim.wish, Wish::Present { .. } | Wish::AsItIs)
                 && claim.key.gvk.same_kind(&key.gvk.group, &key.gvk.kind)
                 && (&claim.key.namespace, &claim.key.name) == (&key.namespace, &key.name)
         };
@@ -237,9 +245,11 @@ impl Claims {
 }
 
 fn kept(name: &str, previous: Option<&Claims>, inventory: Option<&CheckInventory>) -> Vec<Claim> {
-    let known = previous.and_then(|previous| previous.templates.get(name)).map(Vec::as_slice).unwrap_or_default();
+    let known =
+        previous.and_then(|previous| previous.templates.get(name)).map(Vec::as_slice).unwrap_or_default();
     let of_entry = |key: ObjectKey| {
-        let wish = known.iter().find(|claim| claim.key == key).map_or(Wish::AsItIs, |claim| claim.wish.clone());
+        let wish =
+            known.iter().find(|claim| claim.key == key).map_or(Wish::AsItIs, |claim| claim.wish.clone());
         Claim { key, wish, changes: false }
     };
     inventory

@@ -47,7 +47,8 @@ pub struct Collision {
 }
 
 /// What to do about it.
-const REMEDY: &str = "let the Placement of only one of them select the cluster, or change names or settings in one ConfigMap";
+const REMEDY: &str =
+    "let the Placement of only one of them select the cluster, or change names or settings in one ConfigMap";
 
 impl Collision {
     /// The sentence for the status of the held template.
@@ -130,9 +131,7 @@ pub fn held(parties: &[Party<'_>]) -> HeldTemplates {
     parties.sort_by_key(|party| (party.created.is_none(), party.created, party.policy));
     let sides: Vec<Side<'_>> = parties
         .iter()
-        .flat_map(|party| {
-            party.claims.templates().map(|(template, claims)| Side { party, template, claims })
-        })
+        .flat_map(|party| party.claims.templates().map(|(template, claims)| Side { party, template, claims }))
         .collect();
     let disputes = disputes(&sides);
     let mut held = HeldTemplates::new();
@@ -195,7 +194,8 @@ fn losers(count: usize, disputes: &BTreeMap<(usize, usize), Dispute<'_>>) -> Vec
         rivals.entry(*one).or_default().push((*other, other_is_firmer));
         rivals.entry(*other).or_default().push((*one, !other_is_firmer));
     }
-    let mut open: std::collections::BTreeSet<usize> = (0..count).filter(|side| rivals.contains_key(side)).collect();
+    let mut open: std::collections::BTreeSet<usize> =
+        (0..count).filter(|side| rivals.contains_key(side)).collect();
     let rivals_of = |side: &usize| rivals.get(side).into_iter().flatten();
     let mut losers = Vec::new();
     while let Some(first) = open.first().copied() {
