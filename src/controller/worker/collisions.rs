@@ -18,6 +18,7 @@ use crate::pipeline::plan::inventory::{Entry, Inventory};
 use crate::pipeline::plan::{PruneAction, PrunePlan};
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::policy::bindings::Placed;
+use crate::pipeline::render::lookup::{Answer, Lookup};
 
 /// Reason of the Events about both policies.
 const COLLISION: &str = "Collision";
@@ -203,7 +204,8 @@ impl Worker {
         for plan in prune {
             let Some((heir, template)) = self.heir(key, &plan.entry) else { continue };
             let due = plan.action == PruneAction::Delete;
-            if let Some(replica) = self.replica(&heir).filter(|replica| !prepare::is_foreign(replica)) {
+            let replica = self.replica(&heir).filter(|replica| !prepare::is_foreign(replica));
+            if let Some(replica) = replica.filter(|_| self.is_the_same(&plan.entry)) {
                 let mut inventory = self.inventory_before(&heir, Some(&replica));
                 inventory.take_over(&template, &plan.entry, due && plan.entry.created);
                 let text = inventory.to_text();
@@ -216,6 +218,19 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// Whether the object is the one that was written, and not another that somebody made since under its name.
+    fn is_the_same(&self, entry: &Entry) -> bool {
+        let key = entry.key();
+        self.link.as_ref().is_some_and(|link| {
+            match link.connection.snapshot().get(&key.gvk, key.namespace.as_deref(), &key.name) {
+                Answer::Found(observed) => entry.uid.is_none() || entry.uid.as_deref() == observed.uid(),
+                Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => {
+                    false
+                }
+            }
+        })
     }
 
     /// The policy, and its template, that wants an object here besides the one that no longer does.

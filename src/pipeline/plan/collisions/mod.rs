@@ -9,7 +9,7 @@ mod claim;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use claim::{Claim, Claims, Why, Wish};
 
@@ -138,10 +138,8 @@ pub fn held(parties: &[Party<'_>]) -> HeldTemplates {
     for (loser, winner) in losers(sides.len(), &disputes) {
         let (Some(side), Some(first)) = (sides.get(loser), sides.get(winner)) else { continue };
         let Some(dispute) = disputes.get(&(loser.min(winner), loser.max(winner))) else { continue };
-        let (object, theirs) = match loser < winner {
-            true => dispute.objects,
-            false => (dispute.objects.1, dispute.objects.0),
-        };
+        let (object, theirs) =
+            if loser < winner { dispute.objects } else { (dispute.objects.1, dispute.objects.0) };
         let collision = Collision {
             with: first.party.policy.clone(),
             template: first.template.to_owned(),
@@ -194,8 +192,7 @@ fn losers(count: usize, disputes: &BTreeMap<(usize, usize), Dispute<'_>>) -> Vec
         rivals.entry(*one).or_default().push((*other, other_is_firmer));
         rivals.entry(*other).or_default().push((*one, !other_is_firmer));
     }
-    let mut open: std::collections::BTreeSet<usize> =
-        (0..count).filter(|side| rivals.contains_key(side)).collect();
+    let mut open: BTreeSet<usize> = (0..count).filter(|side| rivals.contains_key(side)).collect();
     let rivals_of = |side: &usize| rivals.get(side).into_iter().flatten();
     let mut losers = Vec::new();
     while let Some(first) = open.first().copied() {

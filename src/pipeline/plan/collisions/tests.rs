@@ -1,6 +1,6 @@
 //! The rule as a table, and its laws.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -43,6 +43,7 @@ fn schedule(namespaces: &[&str]) -> Value {
         "spec": {"schedule": "0 1 * * *", "template": {"includedNamespaces": namespaces}}})
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn config_map(name: &str, labels: Value, data: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": name, "namespace": "velero", "labels": labels}, "data": data})
@@ -408,9 +409,9 @@ fn any_party(name: usize) -> impl Strategy<Value = Owned> {
     (1..4_u8, proptest::collection::vec(wish, 0..4)).prop_map(move |(created, wishes)| {
         let mut templates: Vec<(&str, Vec<Claim>)> = vec![("one", Vec::new()), ("two", Vec::new())];
         let mut inventory = Inventory::default();
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for (position, (map, content, has)) in wishes.into_iter().enumerate() {
-            if seen.insert(map, ()).is_some() {
+            if !seen.insert(map) {
                 continue;
             }
             let value = config_map(&format!("map-{map}"), json!({}), json!({"k": content.to_string()}));
