@@ -1,5 +1,7 @@
 //! Two configurations that meet on a cluster: one stays in force, the other waits there, and both say so.
 
+#![expect(clippy::unwrap_used, reason = "a fault here is a failed test")]
+
 mod support;
 
 use serde_json::{Value, json};
