@@ -33,7 +33,7 @@ impl Worker {
         inventory: &Inventory,
     ) {
         let claims = claims_of(evaluated, self.claims.get(key), inventory);
-        if !claims.is_empty() {
+        if !claims.is_empty() || !inventory.is_empty() {
             self.learn_of_others(key).await;
         }
         let before = self.claims.insert(key.clone(), claims.clone()).unwrap_or_default();
@@ -69,20 +69,23 @@ impl Worker {
         if !others.clone().any(|(_, theirs)| theirs.meet(claims)) {
             return BTreeMap::new();
         }
-        let policies: Vec<(&PolicyKey, &Claims, Inventory, Option<Arc<Policy>>)> = {
+        let roots: Vec<Option<Arc<Policy>>> = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
-            self.claims
-                .iter()
-                .map(|(other, claims)| {
-                    let inventory = if other == key {
-                        inventory.clone()
-                    } else {
-                        self.inventory_before(other, self.replica(other).as_ref())
-                    };
-                    (other, claims, inventory, fleet.policy(other))
-                })
-                .collect()
+            self.claims.keys().map(|policy| fleet.policy(policy)).collect()
         };
+        let policies: Vec<(&PolicyKey, &Claims, Inventory, Option<Arc<Policy>>)> = self
+            .claims
+            .iter()
+            .zip(roots)
+            .map(|((other, claims), root)| {
+                let inventory = if other == key {
+                    inventory.clone()
+                } else {
+                    self.inventory_before(other, self.replica(other).as_ref())
+                };
+                (other, claims, inventory, root)
+            })
+            .collect();
         let parties: Vec<Party<'_>> = policies
             .iter()
             .map(|(policy, claims, inventory, root)| Party {
@@ -201,7 +204,7 @@ impl Worker {
         key: &PolicyKey,
         prune: &mut [PrunePlan],
     ) -> Result<(), ApiError> {
-        for plan in prune {
+        for plan in prune.iter_mut().filter(|plan| !plan.is_doubtful()) {
             let Some((heir, template)) = self.heir(key, &plan.entry) else { continue };
             let due = plan.action == PruneAction::Delete;
             let replica = self.replica(&heir).filter(|replica| !prepare::is_foreign(replica));

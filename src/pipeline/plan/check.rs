@@ -87,6 +87,10 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
     let prune = prune::leftovers(check, &wanted, may_prune, situation)?;
     if check.remediation == Remediation::Inform {
         claims.clear();
+    } else if !may_prune {
+        // What a template that fails had made is not free for others to change.
+        let kept = prune.iter().filter(|prune| prune::is_wanted_still(&prune.entry));
+        claims.extend(kept.map(|prune| Claim { key: prune.entry.key(), wish: Wish::AsItIs, changes: false }));
     }
     Ok(CheckPlan { name: check.name.clone(), templates, prune, claims, notes, sensitive: entries.sensitive })
 }

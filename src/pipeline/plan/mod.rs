@@ -109,6 +109,13 @@ pub struct PrunePlan {
     pub action: PruneAction,
 }
 
+impl PrunePlan {
+    /// Whether it is not known if the object is wanted, because not all templates come out.
+    pub fn is_doubtful(&self) -> bool {
+        matches!(&self.action, PruneAction::Hold(why) if why == prune::DOUBT)
+    }
+}
+
 /// What becomes of an object that is no longer wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PruneAction {

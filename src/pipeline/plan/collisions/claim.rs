@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::CheckPlan;
 use super::super::inventory::{CheckInventory, Inventory};
 use super::super::target::DesiredTemplate;
+use super::super::{CheckPlan, prune};
 use crate::api::object::{Manifest, ObjectKey};
 use crate::api::ocm::configuration_policy::{ComplianceType, MetadataComplianceType};
 use crate::pipeline::compare::{Comparison, Rules, WrittenLists, compare};
@@ -185,8 +185,8 @@ impl Claims {
     ) -> Self {
         let templates = templates.into_iter().map(|(name, plan)| {
             let claims = match plan {
-                Some(plan) => plan.claims.clone(),
-                None => kept(name, previous, inventory.checks.get(name)),
+                Some(plan) => remembered(name, previous, plan.claims.iter().cloned()),
+                None => remembered(name, previous, kept(inventory.checks.get(name))),
             };
             (name.to_owned(), claims)
         });
@@ -244,18 +244,27 @@ impl Claims {
     }
 }
 
-fn kept(name: &str, previous: Option<&Claims>, inventory: Option<&CheckInventory>) -> Vec<Claim> {
-    let known =
-        previous.and_then(|previous| previous.templates.get(name)).map(Vec::as_slice).unwrap_or_default();
-    let of_entry = |key: ObjectKey| {
-        let wish =
-            known.iter().find(|claim| claim.key == key).map_or(Wish::AsItIs, |claim| claim.wish.clone());
-        Claim { key, wish, changes: false }
-    };
+/// What a check has on the cluster.
+fn kept(inventory: Option<&CheckInventory>) -> impl Iterator<Item = Claim> {
     inventory
         .into_iter()
         .flat_map(|check| &check.objects)
-        .filter(|entry| entry.held.is_none())
-        .map(|entry| of_entry(entry.key()))
+        .filter(|entry| prune::is_wanted_still(entry))
+        .map(|entry| Claim { key: entry.key(), wish: Wish::AsItIs, changes: false })
+}
+
+/// Claims, and where it is not known how an object should be, how it was wanted before.
+fn remembered(name: &str, previous: Option<&Claims>, claims: impl Iterator<Item = Claim>) -> Vec<Claim> {
+    let known =
+        previous.and_then(|previous| previous.templates.get(name)).map(Vec::as_slice).unwrap_or_default();
+    claims
+        .map(|claim| match claim.wish {
+            Wish::AsItIs => {
+                let before =
+                    known.iter().find(|known| known.key == claim.key).map(|known| known.wish.clone());
+                Claim { wish: before.unwrap_or(Wish::AsItIs), ..claim }
+            }
+            Wish::Present { .. } | Wish::Absent => claim,
+        })
         .collect()
 }
