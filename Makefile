@@ -20,7 +20,7 @@ VELERO_VERSION = $(call version_of,velero,github.com/vmware-tanzu/velero)
 # version_of FOLDER,MODULE: the version that a go.mod of the plane requires.
 version_of = $(shell awk '$$(NF-1) == "$(2)" && /v[0-9]/ { print $$NF; exit }' tests/plane/$(1)/go.mod)
 
-.PHONY: help build test plane e2e check fmt bench demo
+.PHONY: help build test plane e2e check fmt generate bench demo
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -42,7 +42,7 @@ test: ## run all tests; only Rust is needed
 plane: $(addprefix $(PLANE)/,$(PLANE_PROGRAMS)) target/plane/crds ## build the real servers for `make e2e`; needs Go, the first time a quarter of an hour
 
 e2e: plane ## run the scenarios and the agreement tests on real servers: kube-apiserver, etcd, Velero, S3
-	FLOTILLA_STAGE=plane $(CARGO) test --locked --no-fail-fast --test scenarios --test agreement -- \
+	FLOTILLA_STAGE=plane $(CARGO) test --locked --no-fail-fast --test scenarios --test agreement --test velero_agreement -- \
 	  --include-ignored --test-threads=$(PLANE_THREADS)
 
 # plane_program PROGRAM,FOLDER,PACKAGE,LINKER FLAGS
@@ -85,3 +85,6 @@ bench: ## measure rendering and comparing
 
 demo: ## the whole way on a stand-in fleet: back up on c1, restore on c2
 	$(CARGO) run --locked --release -- demo
+
+generate: ## write what follows from the sources: kustomize/crds
+	FLOTILLA_GENERATE=yes $(CARGO) test --locked --test definitions the_committed_definitions_are_those_of_the_types

@@ -1,11 +1,8 @@
 //! Clusters that cannot be reached, will not let in or lack a kind: they say so, slow no other, and converge when they are well.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
-
 mod support;
 
-use serde_json::{Value, json};
-use support::{User, VELERO, World, config_map};
+use support::{VELERO, World, config_map};
 
 const INSTALL: &str = "oadp-hdr-app-install";
 const BACKUP: &str = "oadp-hdr-app-backup";
@@ -96,49 +93,6 @@ async fn a_cluster_without_a_secret_is_told_how_to_join() {
     world.stop().await;
 }
 
-async fn create_definition(user: &User, definition: &Value) {
-    let mut definition = definition.clone();
-    for field in ["resourceVersion", "uid", "creationTimestamp", "generation", "managedFields"] {
-        definition["metadata"].as_object_mut().unwrap().remove(field);
-    }
-    definition.as_object_mut().unwrap().remove("status");
-    definition["apiVersion"] = json!("apiextensions.k8s.io/v1");
-    definition["kind"] = json!("CustomResourceDefinition");
-    user.apply(definition, "").await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_kind_is_told_and_its_arrival_brings_the_policy_back() {
-    let config = config_map("pv-snap");
-    let world = World::start().await;
-    let c2 = &world.clusters["c2"];
-    let definitions = c2.list("CustomResourceDefinition", None).await;
-    let taken = ["dataprotectionapplications.oadp.openshift.io", "schedules.velero.io"];
-    for name in taken {
-        c2.delete("CustomResourceDefinition", "", name).await;
-    }
-    world.apply_policies(&config).await;
-    world.label_for_backup("c2").await;
-    let said = world.template_says(INSTALL, "c2", "create-oadp-dpa-resource", "mapping").await;
-    assert_eq!(
-        said,
-        "NonCompliant; violation - couldn't find mapping resource with kind DataProtectionApplication in API version \
-         oadp.openshift.io/v1alpha1, please check if you have CRD deployed"
-    );
-    world.protect("c1").await;
-    for name in taken {
-        create_definition(c2, &definitions[name]).await;
-    }
-    world.protect("c2").await;
-
-    // The kind goes while it is in use, and comes back.
-    c2.delete("CustomResourceDefinition", "", "schedules.velero.io").await;
-    world.template_says(BACKUP, "c2", "create-schedule-resource", "couldn't find mapping").await;
-    create_definition(c2, &definitions["schedules.velero.io"]).await;
-    world.protect("c2").await;
-    world.stop().await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_refuses_slows_no_other_and_converges_when_it_is_back() {
     use flotilla::sim::faults::Fault;
@@ -198,5 +152,31 @@ async fn a_kind_that_may_not_be_read_concerns_those_who_look_at_it() {
     world.policy_is(INSTALL, "c2", "Compliant").await;
     world.server("c2").faults().forbid(None);
     world.protected("c2").await;
+    world.stop().await;
+}
+
+/// Found with a real API server: while the storage of a kind is set up, it answers 429.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_busy_is_waited_for() {
+    let mut world = World::start_without_hub().await;
+    world.apply_policies(&config_map("pv-snap")).await;
+    world.label_for_backup("c1").await;
+    world.stand_in().hub().faults().busy_next_requests(3);
+    world.server("c1").faults().busy_next_requests(3);
+    world.start_hub();
+    world.protected("c1").await;
+    assert_eq!(world.stand_in().hub().faults().busy_left(), 0, "the kinds were asked for again");
+    assert_eq!(world.server("c1").faults().busy_left(), 0);
+
+    // The lists that follow the end of a watch, too; what is known stays true meanwhile.
+    world.server("c1").faults().busy_next_requests(3);
+    world.server("c1").expire_watches();
+    world.configure(&[("backupSchedule", Some("10 */2 * * *"))]).await;
+    world.clusters["c1"]
+        .wait("the new schedule", "Schedule", Some(VELERO), |schedules| {
+            schedules.values().any(|schedule| schedule["spec"]["schedule"] == "10 */2 * * *").then_some(())
+        })
+        .await;
+    world.policy_is(BACKUP, "c1", "Compliant").await;
     world.stop().await;
 }

@@ -9,137 +9,19 @@ use std::collections::BTreeMap;
 
 use flotilla::api::object::{GroupVersionKind, ObjectKey};
 use serde_json::{Value, json};
-use support::{POLICIES, VELERO, World, config_map, newest};
+use support::{POLICIES, VELERO, World, config_map};
 
 const SCHEDULE: &str = "acm-pv-dpa-1-c1";
 const INSTALL: &str = "oadp-hdr-app-install";
 const BACKUP: &str = "oadp-hdr-app-backup";
-const RESTORE: &str = "oadp-hdr-app-restore";
 
 fn replica(policy: &str) -> String {
     format!("{POLICIES}.{policy}")
 }
 
-/// Waits until all templates on a cluster have said their last word: found as specified, nothing just made.
-async fn settled(world: &World, cluster: &str, policies: &[&str]) {
-    world
-        .hub
-        .wait(&format!("{cluster} to have settled"), "Policy", Some(cluster), |replicas| {
-            for policy in policies {
-                let replica = replicas.get(&replica(policy))?;
-                for detail in replica["status"]["details"].as_array()? {
-                    let message = newest(replica, detail["templateMeta"]["name"].as_str()?)?;
-                    if !message.starts_with("Compliant") || message.contains("successfully") {
-                        return None;
-                    }
-                }
-            }
-            Some(())
-        })
-        .await;
-}
-
 async fn restart(world: &mut World) {
     world.kill_hub().await;
     world.start_hub();
-}
-
-/// Events by what they say, with how often it was said.
-async fn events(world: &World, namespace: &str) -> BTreeMap<String, usize> {
-    let mut said = BTreeMap::new();
-    for event in world.hub.list("Event", Some(namespace)).await.values() {
-        let text = format!(
-            "{} {} {}",
-            event["involvedObject"]["name"].as_str().unwrap(),
-            event["reason"].as_str().unwrap(),
-            event["message"].as_str().unwrap()
-        );
-        *said.entry(text).or_default() += 1;
-    }
-    said
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_any_point_it_goes_on_and_does_nothing_twice() {
-    let config = config_map("pv-snap");
-    let mut world = World::start().await;
-    world.create_pacman("c1").await;
-    world.apply_policies(&config).await;
-    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", Some("backup"))]).await;
-    restart(&mut world).await;
-    world
-        .hub
-        .wait("the first replicated policy", "Policy", Some("c1"), |policies| {
-            policies.contains_key(&replica(INSTALL)).then_some(())
-        })
-        .await;
-    restart(&mut world).await;
-    for (kind, namespace, name) in [
-        ("Namespace", None, VELERO),
-        ("Secret", Some(VELERO), "cloud-credentials"),
-        ("DataProtectionApplication", Some(VELERO), "dpa"),
-        ("Schedule", Some(VELERO), SCHEDULE),
-    ] {
-        world.clusters["c1"]
-            .wait(name, kind, namespace, |objects| objects.contains_key(name).then_some(()))
-            .await;
-        restart(&mut world).await;
-    }
-    world.protect("c1").await;
-    world.stand_in().advance_minutes(30).await;
-    let backup = world.clusters["c1"]
-        .wait("a completed backup", "Backup", Some(VELERO), |backups| {
-            let mut done = backups.iter().filter(|(_, backup)| backup["status"]["phase"] == "Completed");
-            done.next().map(|(name, _)| name.clone())
-        })
-        .await;
-
-    world.hub.label("ManagedCluster", "c2", &[("acm-app-restore", Some(&backup))]).await;
-    restart(&mut world).await;
-    world.template_says(RESTORE, "c2", "create-restore-resource", &backup).await;
-    restart(&mut world).await;
-    world.policy_is(INSTALL, "c2", "Compliant").await;
-    world.stand_in().advance_minutes(2).await;
-    let name = format!("restore-{backup}");
-    world.clusters["c2"]
-        .wait("the restore", "Restore", Some(VELERO), |restores| restores.contains_key(&name).then_some(()))
-        .await;
-    restart(&mut world).await;
-    world.stand_in().advance_minutes(2).await;
-    world.policy_is(RESTORE, "c2", "Compliant").await;
-    restart(&mut world).await;
-    world.clusters["c2"]
-        .wait("the restore to complete", "Restore", Some(VELERO), |restores| {
-            (restores.get(&name)?["status"]["phase"] == "Completed").then_some(())
-        })
-        .await;
-    assert!(world.clusters["c2"].get("Deployment", "pacman-ns", "pacman").await.is_some());
-    assert_eq!(world.clusters["c2"].list("Restore", None).await.len(), 1);
-    assert_eq!(world.clusters["c1"].list("Schedule", None).await.len(), 1);
-    settled(&world, "c1", &[INSTALL, BACKUP]).await;
-    for cluster in ["c1", "c2"] {
-        for (said, times) in events(&world, cluster).await {
-            assert!(times == 1 || !said.contains("created successfully"), "{times} times: {said}");
-        }
-        for replica in world.hub.list("Policy", Some(cluster)).await.values() {
-            for detail in replica["status"]["details"].as_array().unwrap() {
-                let history = detail["history"].as_array().unwrap();
-                for pair in history.windows(2) {
-                    assert_ne!(pair[0]["message"], pair[1]["message"], "{history:#?}");
-                }
-            }
-        }
-    }
-    for (said, times) in events(&world, POLICIES).await {
-        assert_eq!(times, 1, "{said}");
-    }
-
-    // What was made before so many restarts is still known as ours.
-    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
-    world.clusters["c1"]
-        .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
-        .await;
-    world.stop().await;
 }
 
 /// Resource versions of the replicated policies of a cluster, and the names of its Events.
@@ -160,7 +42,7 @@ async fn a_restart_of_an_idle_fleet_writes_nothing() {
     let mut world = World::start().await;
     world.apply_policies(&config).await;
     world.protect("c1").await;
-    settled(&world, "c1", &[INSTALL, BACKUP]).await;
+    world.settled("c1", &[INSTALL, BACKUP]).await;
     world.policy_is(BACKUP, "c1", "Compliant").await;
     let before = (hub_versions(&world, "c1").await, world.versions("c1").await);
     let set = world.hub.get("PolicySet", POLICIES, "acm-app-restore").await.unwrap();
@@ -169,7 +51,7 @@ async fn a_restart_of_an_idle_fleet_writes_nothing() {
         restart(&mut world).await;
         // Something else that takes its time passes the whole way through the process.
         world.protect(cluster).await;
-        settled(&world, cluster, &[INSTALL, BACKUP]).await;
+        world.settled(cluster, &[INSTALL, BACKUP]).await;
     }
     // A change that says nothing to anybody.
     world.hub.label("ManagedCluster", "c1", &[("unrelated", Some("label"))]).await;
@@ -259,7 +141,7 @@ async fn conflicts_are_retried_on_fresh_state() {
     world.protected("c1").await;
     assert_eq!(world.server("c1").faults().conflicts_left(), 0);
     assert_eq!(world.stand_in().hub().faults().conflicts_left(), 0);
-    settled(&world, "c1", &[INSTALL, BACKUP]).await;
+    world.settled("c1", &[INSTALL, BACKUP]).await;
 
     // What was made after a conflict is ours.
     world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
@@ -275,7 +157,7 @@ async fn a_replicated_policy_that_somebody_changes_or_deletes_is_restored() {
     let world = World::start().await;
     world.apply_policies(&config).await;
     world.protect("c1").await;
-    settled(&world, "c1", &[INSTALL, BACKUP]).await;
+    world.settled("c1", &[INSTALL, BACKUP]).await;
     let made = world.hub.get("Policy", "c1", &replica(BACKUP)).await.unwrap();
 
     let patch = json!({"metadata": {"labels": {"policy.open-cluster-management.io/root-policy": null}},
@@ -299,7 +181,7 @@ async fn a_replicated_policy_that_somebody_changes_or_deletes_is_restored() {
                 .then_some(())
         })
         .await;
-    settled(&world, "c1", &[BACKUP]).await;
+    world.settled("c1", &[BACKUP]).await;
     assert!(world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.is_some(), "nothing was pruned");
 
     // The inventory was restored with it: the schedule is still ours to prune.

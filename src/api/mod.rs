@@ -2,6 +2,7 @@
 //!
 //! Takes and gives JSON. Must not touch: anything of ours but this room, clients, clock, files.
 
+pub mod definitions;
 pub mod object;
 pub mod ocm;
 pub mod selector;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -56,11 +57,13 @@ impl fmt::Display for Operator {
 }
 
 /// One requirement of a selector.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Requirement {
     /// Label key.
     pub key: String,
-    /// Comparison.
+    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
+    // Upstream's definitions take any text here, and so does ours.
+    #[schemars(with = "String")]
     pub operator: Operator,
     /// Values for `In` and `NotIn`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -103,8 +106,9 @@ impl fmt::Display for Requirement {
 }
 
 /// `metav1.LabelSelector`: all of `matchLabels` and `matchExpressions` must hold; an empty one matches everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub struct LabelSelector {
     /// Labels that must be equal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -62,6 +62,7 @@ pub(crate) fn api_failure(what: &str, error: &ApiError) -> Failure {
         ApiError::AlreadyExists { .. } | ApiError::Conflict { .. } => {
             failure.hint("somebody else changes the same object: run the command again")
         }
+        ApiError::Busy { .. } => failure.hint("the API server asks for patience: run the command again"),
         ApiError::Invalid { .. } | ApiError::Refused { .. } | ApiError::Malformed { .. } => failure,
     }
 }

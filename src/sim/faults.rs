@@ -27,6 +27,7 @@ pub(crate) struct FaultState {
     /// The kind that nobody may touch.
     forbidden: Option<&'static str>,
     conflicts: u32,
+    busy: u32,
 }
 
 /// The faults of one server.
@@ -57,6 +58,16 @@ impl Faults {
         self.state.borrow().conflicts
     }
 
+    /// Answers the next requests of clients with 429, as a server does whose storage of a kind is being set up.
+    pub fn busy_next_requests(&self, count: u32) {
+        self.state.send_modify(|state| state.busy = count);
+    }
+
+    /// Requests that will still be told to come again.
+    pub fn busy_left(&self) -> u32 {
+        self.state.borrow().busy
+    }
+
     /// Answers every request for one kind with 403; `None` allows all again. Watches that stand go on.
     pub fn forbid(&self, kind: Option<&'static str>) {
         self.state.send_modify(|state| state.forbidden = kind);
@@ -83,10 +94,21 @@ impl Faults {
 
     /// Whether this write is to meet a conflict.
     pub(crate) fn take_conflict(&self) -> bool {
+        self.take(|state| &mut state.conflicts)
+    }
+
+    /// Whether this request is told to come again.
+    pub(crate) fn take_busy(&self) -> bool {
+        self.take(|state| &mut state.busy)
+    }
+
+    /// Counts down; nobody who waits for a change of the state is woken.
+    fn take(&self, count: impl Fn(&mut FaultState) -> &mut u32) -> bool {
         let mut taken = false;
         self.state.send_if_modified(|state| {
-            taken = state.conflicts > 0;
-            state.conflicts = state.conflicts.saturating_sub(1);
+            let left = count(state);
+            taken = *left > 0;
+            *left = left.saturating_sub(1);
             false
         });
         taken

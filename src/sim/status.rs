@@ -160,6 +160,9 @@ pub enum ApiError {
     /// The server refuses for now.
     #[error("the server is currently unable to handle the request")]
     Unavailable,
+    /// The server asks to come again.
+    #[error("storage is (re)initializing")]
+    Busy,
     /// Something that the real server answers with 500.
     #[error("{0}")]
     Internal(String),
@@ -196,6 +199,7 @@ impl ApiError {
             Self::UnsupportedMediaType(_) => 415,
             Self::NotImplemented(_) => 501,
             Self::Unavailable => 503,
+            Self::Busy => 429,
             Self::Internal(_) => 500,
         }
     }
@@ -214,6 +218,7 @@ impl ApiError {
             Self::MethodNotAllowed => "MethodNotAllowed",
             Self::UnsupportedMediaType(_) => "UnsupportedMediaType",
             Self::Unavailable => "ServiceUnavailable",
+            Self::Busy => "TooManyRequests",
             Self::NotImplemented(_) | Self::Internal(_) => "",
         }
     }
@@ -263,7 +268,7 @@ impl ApiError {
                 });
                 json!({"causes": causes.collect::<Vec<_>>()})
             }
-            Self::Unavailable => json!({"retryAfterSeconds": 1}),
+            Self::Unavailable | Self::Busy => json!({"retryAfterSeconds": 1}),
             Self::UnknownPath
             | Self::BadRequest(_)
             | Self::Unprocessable(_)

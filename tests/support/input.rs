@@ -6,6 +6,10 @@ use flotilla::api::object::Manifest;
 use flotilla::yaml;
 use serde_json::json;
 
+/// The credentials of the object storage (`support/plane/storage.rs`), as a ConfigMap holds them.
+pub const CREDENTIALS: &str =
+    "W2RlZmF1bHRdCmF3c19hY2Nlc3Nfa2V5X2lkPUFLSUFURVNUCmF3c19zZWNyZXRfYWNjZXNzX2tleT1jMmVjcmV0Cg==";
+
 /// Where the data of others lies, when it is present.
 pub fn shared_data() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
@@ -66,12 +70,10 @@ pub fn config_map(preset: &str) -> String {
 
 /// Fills in the placeholders of a sample ConfigMap.
 pub fn fill_in(text: &str, namespace: &str) -> String {
-    let credentials =
-        "W2RlZmF1bHRdCmF3c19hY2Nlc3Nfa2V5X2lkPUFLSUFURVNUCmF3c19zZWNyZXRfYWNjZXNzX2tleT1jMmVjcmV0Cg==";
     let mut filled = String::new();
     for line in text.lines() {
         let line = if line.trim_start().starts_with("dpaAwsBackupCloudCredentials:") {
-            format!("  dpaAwsBackupCloudCredentials: {credentials}")
+            format!("  dpaAwsBackupCloudCredentials: {CREDENTIALS}")
         } else if line.trim_start().starts_with("backupNSToBackup:") {
             format!("  backupNSToBackup: \"[\\\"{namespace}\\\"]\"")
         } else {

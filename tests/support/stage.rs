@@ -231,6 +231,15 @@ impl Stage {
         told
     }
 
+    /// The same for a ConfigMap that names other credentials.
+    pub fn tell_storage(&self, config_map: &mut Value) {
+        if let Self::Plane(_) = self {
+            let spec = self.with_storage(config_map["data"]["dpaSpec"].as_str().unwrap());
+            config_map["data"]["dpaSpec"] = json!(spec);
+            config_map["data"]["dpaAwsBackupCloudCredentials"] = json!(input::CREDENTIALS);
+        }
+    }
+
     /// Stops everything in order.
     pub async fn shutdown(self) {
         if let Self::StandIn(stage) = self {
@@ -250,9 +259,4 @@ async fn token(admin: &User, namespace: &str, account: &str) -> String {
         serde_json::from_value(json!({"spec": {"audiences": [], "expirationSeconds": 3600}})).unwrap();
     let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
     answer.status.and_then(|status| status.token).unwrap()
-}
-
-/// The phases of Velero's objects that tell of a mistake in what was rendered.
-pub fn is_rejected(object: &Value) -> bool {
-    object["status"]["phase"] == "FailedValidation"
 }

@@ -198,7 +198,7 @@ impl User {
         })
         .await;
         let Ok(found) = outcome else {
-            panic!("waited {patience:?} for {what}; there was: {objects:#?}");
+            panic!("waited {patience:?} for {what}; there was: {:#}", json!(objects));
         };
         found
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use base64::Engine as _;
 use flotilla::controller::{Candidate, Metrics};
 use flotilla::sim::server::Server;
 use flotilla::sim::stage::Stage as StandIn;
@@ -13,7 +15,7 @@ use serde_json::{Value, json};
 use super::hub_process::HubProcess;
 use super::input::{own_policy_files, policy_files, read};
 use super::stage::{self, Stage, hub_name};
-use super::user::User;
+use super::user::{User, client};
 use super::{POLICIES, VELERO};
 
 /// A hub with its clusters on a stage, and the Flotilla process.
@@ -32,6 +34,13 @@ impl World {
     /// Starts the stage, joins the clusters c1 to c3, and starts Flotilla.
     pub async fn start() -> Self {
         let mut world = Self::start_without_hub().await;
+        world.start_hub();
+        world
+    }
+
+    /// The same with other clusters.
+    pub async fn start_with(clusters: &[&str]) -> Self {
+        let mut world = Self::start_clusters(clusters).await;
         world.start_hub();
         world
     }
@@ -128,7 +137,7 @@ impl World {
 
     /// Starts a Flotilla process that works only while it holds the Lease.
     pub fn start_candidate(&mut self, identity: &str) -> HubProcess {
-        let candidate = Candidate { namespace: "default".to_owned(), identity: identity.to_owned() };
+        let candidate = Candidate { namespace: "flotilla".to_owned(), identity: identity.to_owned() };
         HubProcess::inside(self.directory.path().join("hub.kubeconfig"), Some(candidate))
     }
 
@@ -183,10 +192,79 @@ impl World {
         self.hub
             .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": POLICIES}}), "")
             .await;
+        self.apply_config(config_map).await;
+        self.apply_policy_files().await;
+    }
+
+    /// Applies a ConfigMap.
+    pub async fn apply_config(&self, config_map: &str) {
         self.hub.apply_text(&self.stage.with_storage(config_map), POLICIES).await;
+    }
+
+    /// Applies the policies' namespace and the five files.
+    pub async fn apply_policy_files(&self) {
+        self.hub
+            .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": POLICIES}}), "")
+            .await;
         for file in policy_files() {
             self.hub.apply_text(&read(&file), POLICIES).await;
         }
+    }
+
+    /// The gesture: that backup is to be restored on this cluster.
+    pub async fn label_for_restore(&self, cluster: &str, backup: &str) {
+        self.hub.label("ManagedCluster", cluster, &[("acm-app-restore", Some(backup))]).await;
+    }
+
+    /// Waits until a policy set has this compliance; answers it.
+    pub async fn policy_set_is(&self, name: &str, state: &str) -> Value {
+        self.hub
+            .wait(&format!("the policy set {name} to be {state}"), "PolicySet", Some(POLICIES), |sets| {
+                let set = sets.get(name)?;
+                (set["status"]["compliant"] == state).then(|| set.clone())
+            })
+            .await
+    }
+
+    /// Panics if Velero has called anything on the clusters invalid.
+    pub async fn velero_took_everything(&self) {
+        for (name, cluster) in &self.clusters {
+            for kind in ["Schedule", "Backup", "Restore"] {
+                for (object, value) in cluster.list(kind, None).await {
+                    assert_ne!(
+                        value["status"]["phase"], "FailedValidation",
+                        "{kind} {object} on {name}: {value:#}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Makes the credentials with which the hub enters a cluster worthless, and waits until they are refused: a real server
+    /// remembers for some seconds that it accepted them.
+    pub async fn revoke_credentials(&self, cluster: &str) {
+        let secret = self.hub.get("Secret", cluster, "flotilla-kubeconfig").await.unwrap();
+        let kubeconfig = secret["data"]["kubeconfig"].as_str().unwrap();
+        let kubeconfig = base64::engine::general_purpose::STANDARD.decode(kubeconfig).unwrap();
+        let given = client(&String::from_utf8(kubeconfig).unwrap()).await;
+        self.stage.revoke(cluster).await;
+        let refused = async {
+            let mut asked = tokio::time::interval(Duration::from_millis(200));
+            loop {
+                asked.tick().await;
+                if let Err(kube::Error::Api(status)) = given.list_core_api_versions().await
+                    && status.code == 401
+                {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(stage::patience(), refused).await.expect("the credentials are still accepted");
+    }
+
+    /// A user of a cluster with credentials that are good now.
+    pub async fn user_of(&self, cluster: &str) -> User {
+        User::new(self.stage.kubeconfig(cluster)).await
     }
 
     /// The gesture: this cluster is to be backed up.
@@ -214,6 +292,9 @@ impl World {
         for file in own_policy_files().into_iter().chain([config_map]) {
             for mut document in yaml::read_documents(&read(&file)).unwrap() {
                 document["metadata"]["namespace"] = json!(POLICIES);
+                if document["kind"] == "ConfigMap" {
+                    self.stage.tell_storage(&mut document);
+                }
                 self.hub.apply(document, POLICIES).await;
             }
         }
@@ -321,6 +402,40 @@ impl World {
             }
         }
         versions
+    }
+
+    /// Waits until all templates of these policies on a cluster have said their last word: found as specified, nothing just
+    /// made.
+    pub async fn settled(&self, cluster: &str, policies: &[&str]) {
+        self.hub
+            .wait(&format!("{cluster} to have settled"), "Policy", Some(cluster), |replicas| {
+                for policy in policies {
+                    let replica = replicas.get(&format!("{POLICIES}.{policy}"))?;
+                    for detail in replica["status"]["details"].as_array()? {
+                        let message = newest(replica, detail["templateMeta"]["name"].as_str()?)?;
+                        if !message.starts_with("Compliant") || message.contains("successfully") {
+                            return None;
+                        }
+                    }
+                }
+                Some(())
+            })
+            .await;
+    }
+
+    /// Events of a namespace of the hub by what they say, with how often it was said.
+    pub async fn events(&self, namespace: &str) -> BTreeMap<String, usize> {
+        let mut said = BTreeMap::new();
+        for event in self.hub.list("Event", Some(namespace)).await.values() {
+            let text = format!(
+                "{} {} {}",
+                event["involvedObject"]["name"].as_str().unwrap(),
+                event["reason"].as_str().unwrap(),
+                event["message"].as_str().unwrap()
+            );
+            *said.entry(text).or_default() += 1;
+        }
+        said
     }
 
     /// Waits until a template of a replicated policy says something; answers the message.

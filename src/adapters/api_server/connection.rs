@@ -21,6 +21,9 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one request may take, and how long the first list of a watch is waited for.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long a server that asks for patience is left alone.
+const BUSY_PAUSE: Duration = Duration::from_millis(500);
+
 /// What became of the references that a caller wants to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ensured {
@@ -81,9 +84,16 @@ impl Connection {
     }
 
     pub(super) async fn served(&self, gvk: &GroupVersionKind) -> Result<Option<ServedKind>, ApiError> {
-        let learnt = tokio::time::timeout(REQUEST_TIMEOUT, self.kinds.learn(&self.client, &self.server, gvk))
-            .await
-            .map_err(|_| self.timed_out(REQUEST_TIMEOUT))??;
+        let learnt = tokio::time::timeout(REQUEST_TIMEOUT, async {
+            loop {
+                match self.kinds.learn(&self.client, &self.server, gvk).await {
+                    Err(ApiError::Busy { .. }) => tokio::time::sleep(BUSY_PAUSE).await,
+                    answer => return answer,
+                }
+            }
+        })
+        .await
+        .map_err(|_| self.timed_out(REQUEST_TIMEOUT))??;
         Ok(match learnt {
             Answer::Found(kind) => Some(kind),
             Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => None,

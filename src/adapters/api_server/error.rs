@@ -52,6 +52,12 @@ pub enum ApiError {
         /// The server's words.
         message: String,
     },
+    /// The server asks to come again later: it has too much to do, or the storage of a kind is being set up (429).
+    #[error("{message}")]
+    Busy {
+        /// The server's words.
+        message: String,
+    },
     /// Anything else that the server says.
     #[error("{message}")]
     Refused {
@@ -92,6 +98,7 @@ impl ApiError {
             (409, "AlreadyExists") => Self::AlreadyExists { message },
             (409, _) => Self::Conflict { message },
             (400 | 422, _) => Self::Invalid { message },
+            (429, _) => Self::Busy { message },
             (503 | 504, _) => Self::Unreachable { server: server.to_owned(), reason: message },
             (code, _) => Self::Refused { code, message },
         }
@@ -106,6 +113,7 @@ impl ApiError {
             | Self::AlreadyExists { .. }
             | Self::Conflict { .. }
             | Self::Invalid { .. }
+            | Self::Busy { .. }
             | Self::Refused { .. }
             | Self::Malformed { .. } => false,
         }

@@ -369,6 +369,11 @@ impl Cache {
                 self.shelf.replace(Objects::new());
                 self.enter(WatchState::KindGone);
             }
+            // What is known stays true; the watcher comes again by itself.
+            ApiError::Busy { message } => {
+                let kind = &self.shelf.key.gvk.kind;
+                tracing::warn!(server = self.server, kind, message, "the API server is busy, trying again");
+            }
             error => self.enter(WatchState::Failing {
                 connection: error.concerns_connection(),
                 message: error.to_string(),

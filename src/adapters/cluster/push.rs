@@ -129,6 +129,11 @@ async fn stale(connection: &Connection, key: &ObjectKey, pushed: &mut Pushed) ->
 }
 
 fn refused(error: &ApiError, pushed: &mut Pushed) -> StepResult {
+    if let ApiError::Busy { .. } = error {
+        // Not a word about what was asked for: the same again, soon.
+        pushed.stale = true;
+        return StepResult::NotTaken;
+    }
     let immutable = matches!(error, ApiError::Invalid { message } if message.contains("immutable"));
     let strict = matches!(error, ApiError::Invalid { message } if message.contains("strict decoding error"));
     let message = note(error, pushed);

@@ -1,13 +1,14 @@
 //! `cluster.open-cluster-management.io`: ManagedCluster, ManagedClusterSet, ManagedClusterSetBinding.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Metadata, null_as_default};
 use crate::api::selector::LabelSelector;
 
-/// `cluster.open-cluster-management.io/v1 ManagedCluster`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// `cluster.open-cluster-management.io/v1 ManagedCluster`: a cluster that the hub knows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ManagedCluster {
     /// Metadata: the name is the cluster's name, labels select it.
@@ -24,7 +25,7 @@ pub struct ManagedCluster {
 }
 
 /// `ManagedCluster.spec`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedClusterSpec {
     /// Whether the hub accepts the cluster.
@@ -38,7 +39,7 @@ pub struct ManagedClusterSpec {
 }
 
 /// A taint of a managed cluster.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Taint {
     /// Key.
@@ -50,11 +51,12 @@ pub struct Taint {
     pub effect: TaintEffect,
     /// Since when (RFC 3339); tolerations with `tolerationSeconds` count from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time", "nullable" = true))]
     pub time_added: Option<String>,
 }
 
 /// Effect of a taint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum TaintEffect {
     /// Not selected, and dropped where it was.
     NoSelect,
@@ -65,7 +67,7 @@ pub enum TaintEffect {
 }
 
 /// `ManagedCluster.status`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedClusterStatus {
     /// Claims that the cluster reports.
@@ -73,6 +75,7 @@ pub struct ManagedClusterStatus {
     pub cluster_claims: Vec<ClusterClaim>,
     /// Conditions, `ManagedClusterConditionAvailable` among them.
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// Everything else.
     #[serde(flatten)]
@@ -80,9 +83,10 @@ pub struct ManagedClusterStatus {
 }
 
 /// A name and value that a cluster reports of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterClaim {
     /// Name of the claim.
+    #[serde(default)]
     pub name: String,
     /// Its value.
     #[serde(default)]
@@ -90,8 +94,9 @@ pub struct ClusterClaim {
 }
 
 /// `metav1.Condition`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["type"], "x-kubernetes-preserve-unknown-fields" = true))]
 pub struct Condition {
     /// Type.
     #[serde(rename = "type")]
@@ -106,11 +111,12 @@ pub struct Condition {
     pub message: String,
     /// RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     pub last_transition_time: Option<String>,
 }
 
-/// `cluster.open-cluster-management.io/v1beta2 ManagedClusterSet`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// `cluster.open-cluster-management.io/v1beta2 ManagedClusterSet`: clusters that Placements may select from together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ManagedClusterSet {
     /// Metadata.
@@ -124,7 +130,7 @@ pub struct ManagedClusterSet {
 }
 
 /// `ManagedClusterSet.spec`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedClusterSetSpec {
     /// Which clusters are in the set.
@@ -135,18 +141,18 @@ pub struct ManagedClusterSetSpec {
 }
 
 /// `ManagedClusterSet.spec.clusterSelector`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClusterSelector {
     /// How members are found.
     pub selector_type: SelectorType,
-    /// For [`SelectorType::LabelSelector`].
+    /// For the type `LabelSelector`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_selector: Option<LabelSelector>,
 }
 
 /// How a ManagedClusterSet finds its members.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SelectorType {
     /// By the label `cluster.open-cluster-management.io/clusterset=<set>`.
     #[default]
@@ -156,8 +162,8 @@ pub enum SelectorType {
     LabelSelector,
 }
 
-/// `cluster.open-cluster-management.io/v1beta2 ManagedClusterSetBinding`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// `cluster.open-cluster-management.io/v1beta2 ManagedClusterSetBinding`: lets the Placements of a namespace use a set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ManagedClusterSetBinding {
     /// Metadata: the namespace is where Placements may use the set.
@@ -170,7 +176,7 @@ pub struct ManagedClusterSetBinding {
 }
 
 /// `ManagedClusterSetBinding.spec`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedClusterSetBindingSpec {
     /// Name of the bound ManagedClusterSet.

@@ -1,5 +1,6 @@
 //! `cluster.open-cluster-management.io/v1beta1`: Placement and PlacementDecision.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -7,9 +8,10 @@ use super::cluster::{Condition, TaintEffect};
 use super::{Metadata, null_as_default};
 use crate::api::selector::{LabelSelector, Requirement};
 
-/// `cluster.open-cluster-management.io/v1beta1 Placement`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// `cluster.open-cluster-management.io/v1beta1 Placement`: which clusters to select from the bound sets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["spec"]))]
 pub struct Placement {
     /// Metadata.
     pub metadata: Metadata,
@@ -25,14 +27,15 @@ pub struct Placement {
 }
 
 /// `Placement.spec`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PlacementSpec {
     /// Sets to select from; empty means all bound sets.
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub cluster_sets: Vec<String>,
-    /// How many clusters at most; `None` means all.
+    /// How many clusters at most; absent means all.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i32>")]
     pub number_of_clusters: Option<u32>,
     /// Any of them may match; empty means all clusters of the sets.
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
@@ -46,7 +49,7 @@ pub struct PlacementSpec {
 }
 
 /// One entry of `Placement.spec.predicates`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Predicate {
     /// All its parts must match.
@@ -57,7 +60,7 @@ pub struct Predicate {
 }
 
 /// `requiredClusterSelector`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RequiredClusterSelector {
     /// Against the labels of the ManagedCluster.
@@ -72,7 +75,7 @@ pub struct RequiredClusterSelector {
 }
 
 /// `claimSelector`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClaimSelector {
     /// All must hold.
@@ -81,7 +84,7 @@ pub struct ClaimSelector {
 }
 
 /// One entry of `Placement.spec.tolerations`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Toleration {
     /// Key; empty with `Exists` tolerates everything.
@@ -89,14 +92,16 @@ pub struct Toleration {
     pub key: String,
     /// `Equal` (default) or `Exists`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    // Upstream's definition takes any text here, and so does ours.
+    #[schemars(with = "Option<String>")]
     pub operator: Option<TolerationOperator>,
     /// Value for `Equal`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub value: String,
-    /// `None` tolerates every effect.
+    /// Absent tolerates every effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<TaintEffect>,
-    /// How long, from the taint's `timeAdded`; `None` means for ever.
+    /// How long, from the taint's `timeAdded`; absent means for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub toleration_seconds: Option<i64>,
 }
@@ -111,21 +116,23 @@ pub enum TolerationOperator {
 }
 
 /// `Placement.status`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PlacementStatus {
     /// How many clusters are selected.
+    #[schemars(with = "i32")]
     pub number_of_selected_clusters: u32,
     /// `PlacementSatisfied`, `PlacementMisconfigured`.
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// Everything else.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// `cluster.open-cluster-management.io/v1beta1 PlacementDecision`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// `cluster.open-cluster-management.io/v1beta1 PlacementDecision`: the clusters that a Placement selected.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PlacementDecision {
     /// Metadata: the label `cluster.open-cluster-management.io/placement` names the Placement.
@@ -139,7 +146,7 @@ pub struct PlacementDecision {
 }
 
 /// `PlacementDecision.status`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PlacementDecisionStatus {
     /// At most 100 per object.
@@ -148,8 +155,9 @@ pub struct PlacementDecisionStatus {
 }
 
 /// One selected cluster.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["clusterName"], "x-kubernetes-preserve-unknown-fields" = true))]
 pub struct ClusterDecision {
     /// Name of the ManagedCluster.
     pub cluster_name: String,

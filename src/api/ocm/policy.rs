@@ -1,13 +1,17 @@
 //! `policy.open-cluster-management.io`: Policy, PolicySet, PlacementBinding.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Metadata, null_as_default};
+use super::{Metadata, null_as_default, open_object};
 
-/// `policy.open-cluster-management.io/v1 Policy`, root or replicated.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// `policy.open-cluster-management.io/v1 Policy`: what clusters must have; a root, or its replica for one cluster.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["spec"]))]
 pub struct Policy {
     /// Metadata.
     pub metadata: Metadata,
@@ -22,8 +26,9 @@ pub struct Policy {
 }
 
 /// `Policy.spec`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["disabled", "policy-templates"]))]
 pub struct PolicySpec {
     /// Not placed anywhere when true.
     pub disabled: bool,
@@ -71,9 +76,21 @@ impl<'de> Deserialize<'de> for RemediationAction {
     }
 }
 
+impl JsonSchema for RemediationAction {
+    fn schema_name() -> Cow<'static, str> {
+        "RemediationAction".into()
+    }
+
+    /// A schema cannot say "in any case of letters": the spellings that upstream's definitions list.
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "enum": ["Inform", "inform", "Enforce", "enforce", "InformOnly"]})
+    }
+}
+
 /// A dependency of a policy or of one template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["apiVersion", "kind", "name", "compliance"]))]
 pub struct Dependency {
     /// Its `apiVersion`.
     #[serde(default)]
@@ -90,7 +107,7 @@ pub struct Dependency {
 }
 
 /// The state that a dependency asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RequiredCompliance {
     /// As it should be.
     Compliant,
@@ -115,7 +132,7 @@ impl RequiredCompliance {
 }
 
 /// Compliance of a policy, a template or a set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ComplianceState {
     /// As it should be.
     Compliant,
@@ -136,10 +153,12 @@ impl std::fmt::Display for ComplianceState {
 }
 
 /// One entry of `Policy.spec.policy-templates`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["objectDefinition"]))]
 pub struct PolicyTemplate {
     /// The ConfigurationPolicy, templates unresolved.
+    #[schemars(schema_with = "open_object")]
     pub object_definition: Value,
     /// Dependencies of this template alone.
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
@@ -153,7 +172,7 @@ pub struct PolicyTemplate {
 }
 
 /// `Policy.status`. A root policy has `placement` and `status`, a replicated one `details`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyStatus {
     /// Worst of all.
@@ -174,10 +193,11 @@ pub struct PolicyStatus {
 }
 
 /// One entry of a replicated policy's `status.details`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TemplateDetail {
     /// Which template.
+    #[schemars(schema_with = "open_object")]
     pub template_meta: TemplateMeta,
     /// Its compliance.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -198,10 +218,11 @@ pub struct TemplateMeta {
 }
 
 /// One entry of `history`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HistoryEntry {
     /// RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
     pub last_timestamp: String,
     /// `NonCompliant; violation - …`.
     pub message: String,
@@ -210,8 +231,9 @@ pub struct HistoryEntry {
 }
 
 /// One entry of a root policy's `status.placement`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct PlacementStatusEntry {
     /// Name of the PlacementBinding.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -228,8 +250,9 @@ pub struct PlacementStatusEntry {
 }
 
 /// One entry of a root policy's `status.status`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct ClusterStatus {
     /// Name of the cluster.
     pub clustername: String,
@@ -240,9 +263,10 @@ pub struct ClusterStatus {
     pub compliant: Option<ComplianceState>,
 }
 
-/// `policy.open-cluster-management.io/v1beta1 PolicySet`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// `policy.open-cluster-management.io/v1beta1 PolicySet`: policies that are placed together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["spec"]))]
 pub struct PolicySet {
     /// Metadata.
     pub metadata: Metadata,
@@ -257,8 +281,9 @@ pub struct PolicySet {
 }
 
 /// `PolicySet.spec`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["policies"]))]
 pub struct PolicySetSpec {
     /// For people.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -272,7 +297,7 @@ pub struct PolicySetSpec {
 }
 
 /// `PolicySet.status`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicySetStatus {
     /// Worst of all.
@@ -289,9 +314,10 @@ pub struct PolicySetStatus {
     pub other: Map<String, Value>,
 }
 
-/// `policy.open-cluster-management.io/v1 PlacementBinding`. It has no spec.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// `policy.open-cluster-management.io/v1 PlacementBinding`: places policies and sets by a Placement. It has no spec.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["placementRef", "subjects"]))]
 pub struct PlacementBinding {
     /// Metadata.
     pub metadata: Metadata,
@@ -312,8 +338,9 @@ pub struct PlacementBinding {
 }
 
 /// A reference in a PlacementBinding.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["apiGroup", "kind", "name"]))]
 pub struct BindingReference {
     /// API group.
     pub api_group: String,
@@ -324,7 +351,7 @@ pub struct BindingReference {
 }
 
 /// `bindingOverrides`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BindingOverrides {
     /// `enforce`, or nothing.

@@ -121,6 +121,7 @@ async fn meet_faults(server: &Server) -> Result<(), ApiError> {
     let mut faults = server.faults().subscribe();
     let fault = faults.borrow().fault;
     match fault {
+        Fault::None if server.faults().take_busy() => Err(ApiError::Busy),
         Fault::None => Ok(()),
         Fault::Refuse => Err(ApiError::Unavailable),
         Fault::Unauthorized => Err(ApiError::Unauthorized),

@@ -1,4 +1,4 @@
-//! A `DataProtectionApplication` becomes storage locations, snapshot locations and Velero's Pods.
+//! A `DataProtectionApplication` becomes storage locations, snapshot locations, Velero's Deployment and its Pods.
 //!
 //! Takes the object once the operator runs in its namespace, gives what it stands for and the condition
 //! `Reconciled`.
@@ -9,13 +9,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::validation::{self, credential, location_name};
-use super::{OADP_LABEL, ensure, is_orphan, metadata, operator, overlay, running_pod};
+use super::{OADP_LABEL, available_deployment, ensure, is_orphan, metadata, operator, overlay, running_pod};
 use crate::api::object::Manifest;
 use crate::sim::simulator::{View, Write};
 use crate::sim::velero::edit::{at, covers, digest, items, key, replace, set, text, time, truth};
 
 const GROUP: &str = "oadp.openshift.io";
 const VELERO_API_VERSION: &str = "velero.io/v1";
+/// Name of Velero's Deployment, its container and the prefix of its Pod.
+const SERVER: &str = "velero";
 const VELERO_IMAGE: &str = "quay.io/konveyor/velero:oadp-1.5";
 
 /// The writes for every application, and for what a deleted one leaves behind.
@@ -30,7 +32,12 @@ pub(super) fn writes(view: &dyn View, now: Timestamp) -> Vec<Write> {
         }
     }
     let owners: Vec<&Manifest> = applications.iter().map(AsRef::as_ref).collect();
-    let made = [("", "Pod"), ("velero.io", "BackupStorageLocation"), ("velero.io", "VolumeSnapshotLocation")];
+    let made = [
+        ("", "Pod"),
+        ("apps", "Deployment"),
+        ("velero.io", "BackupStorageLocation"),
+        ("velero.io", "VolumeSnapshotLocation"),
+    ];
     for object in made.into_iter().flat_map(|(group, kind)| view.list(group, kind, None)) {
         if is_orphan(&object, "DataProtectionApplication", &owners) {
             writes.extend(object.key().map(Write::Delete));
@@ -47,7 +54,8 @@ fn reconcile(view: &dyn View, namespace: &str, application: &Arc<Manifest>, now:
     let spec = at(&value, &["spec"]).unwrap_or(&Value::Null);
     let mut writes = locations(view, application, spec, &BACKUP_LOCATIONS);
     writes.extend(locations(view, application, spec, &SNAPSHOT_LOCATIONS));
-    writes.extend(pods(view, application, namespace, spec));
+    writes.extend(server(view, application, namespace));
+    writes.extend(node_agent(view, application, namespace, spec));
     writes.extend(condition(application, "True", "Complete", "Reconcile complete", now));
     writes
 }
@@ -157,37 +165,46 @@ fn mark_secret(view: &dyn View, application: &Manifest, location: &Value) -> Opt
     replace(&secret, object).filter(|_| !secret.is_deleting())
 }
 
-fn pods(view: &dyn View, application: &Manifest, namespace: &str, spec: &Value) -> Vec<Write> {
-    let server = pod_name("velero", namespace);
-    let server_labels = json!({
-        "app.kubernetes.io/name": "velero",
+/// Velero's Deployment, whose image Velero itself reads, and the Pod that it would have.
+fn server(view: &dyn View, application: &Manifest, namespace: &str) -> Vec<Write> {
+    let labels = json!({
+        "app.kubernetes.io/name": SERVER,
+        "app.kubernetes.io/instance": application.name(),
         "app.kubernetes.io/component": "server",
         "app.kubernetes.io/managed-by": "oadp-operator",
         "component": "velero",
         "deploy": "velero",
         OADP_LABEL: "True",
     });
-    let pod = running_pod(&metadata(&server, application, &server_labels), "velero", VELERO_IMAGE);
-    let mut writes: Vec<Write> =
-        ensure(view, &key("v1", "Pod", Some(namespace), &server), pod).into_iter().collect();
+    let deployment =
+        available_deployment(&metadata(SERVER, application, &labels), &labels, SERVER, VELERO_IMAGE);
+    let pod_name = pod_name(SERVER, namespace);
+    let pod = running_pod(&metadata(&pod_name, application, &labels), SERVER, VELERO_IMAGE);
+    [
+        ensure(view, &key("apps/v1", "Deployment", Some(namespace), SERVER), deployment),
+        ensure(view, &key("v1", "Pod", Some(namespace), &pod_name), pod),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
 
-    let agent = pod_name("node-agent", namespace);
-    let agent_key = key("v1", "Pod", Some(namespace), &agent);
-    if truth(spec, &["configuration", "nodeAgent", "enable"]).unwrap_or(false) {
-        let agent_labels = json!({
-            "app.kubernetes.io/component": "node-agent",
-            "app.kubernetes.io/managed-by": "oadp-operator",
-            "component": "velero",
-            "name": "node-agent",
-            "role": "node-agent",
-            OADP_LABEL: "True",
-        });
-        let pod = running_pod(&metadata(&agent, application, &agent_labels), "node-agent", VELERO_IMAGE);
-        writes.extend(ensure(view, &agent_key, pod));
-    } else if view.get(&agent_key).is_some_and(|pod| !pod.is_deleting()) {
-        writes.push(Write::Delete(agent_key));
+fn node_agent(view: &dyn View, application: &Manifest, namespace: &str, spec: &Value) -> Option<Write> {
+    let name = pod_name("node-agent", namespace);
+    let pod_key = key("v1", "Pod", Some(namespace), &name);
+    if !truth(spec, &["configuration", "nodeAgent", "enable"]).unwrap_or(false) {
+        let left = view.get(&pod_key).is_some_and(|pod| !pod.is_deleting());
+        return left.then_some(Write::Delete(pod_key));
     }
-    writes
+    let labels = json!({
+        "app.kubernetes.io/component": "node-agent",
+        "app.kubernetes.io/managed-by": "oadp-operator",
+        "component": "velero",
+        "name": "node-agent",
+        "role": "node-agent",
+        OADP_LABEL: "True",
+    });
+    ensure(view, &pod_key, running_pod(&metadata(&name, application, &labels), "node-agent", VELERO_IMAGE))
 }
 
 fn pod_name(component: &str, namespace: &str) -> String {

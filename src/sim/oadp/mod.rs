@@ -4,7 +4,7 @@
 //! snapshot locations and their conditions. What Velero does with them is [`crate::sim::velero`]'s. Must not
 //! touch: the object storage.
 //!
-//! Simpler than the originals: Pods stand without Deployments and run at once; any channel holds the same
+//! Simpler than the originals: Pods belong to no `ReplicaSet` and run at once; any channel holds the same
 //! version; an `OperatorGroup` is not asked for; buckets by `CloudStorage` reference are not known.
 
 mod application;
@@ -119,6 +119,24 @@ fn running_pod(metadata: &Value, container: &str, image: &str) -> Value {
                 {"type": "ContainersReady", "status": "True"},
             ],
         },
+    })
+}
+
+/// A Deployment of one container whose Pod is available.
+fn available_deployment(metadata: &Value, labels: &Value, container: &str, image: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": container, "image": image}]},
+            },
+        },
+        "status": {"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1},
     })
 }
 

@@ -69,6 +69,12 @@ fn an_application_becomes_locations_and_pods() {
     let server = pods.iter().find(|pod| label(pod, "app.kubernetes.io/name") == "velero").unwrap();
     assert_eq!((phase(server), label(server, "component")), ("Running", "velero"));
     assert!(pods.iter().any(|pod| label(pod, "role") == "node-agent"));
+    let deployment = stage.get("c1", &key("apps/v1", "Deployment", Some("velero-ns"), "velero")).unwrap();
+    assert_eq!(label(&deployment, "deploy"), "velero");
+    assert_eq!(
+        items(&deployment, &["spec", "template", "spec", "containers"]),
+        items(server, &["spec", "containers"])
+    );
     let secret = stage.get("c1", &key("v1", "Secret", Some("velero-ns"), "cloud-credentials")).unwrap();
     assert_eq!(label(&secret, "dataprotectionapplication.name"), "dpa");
 }
@@ -118,6 +124,7 @@ fn what_lost_its_owner_goes() {
     stage.settle();
     assert!(stage.list("c1", "velero.io/v1", "BackupStorageLocation").is_empty());
     assert_eq!(stage.list("c1", "v1", "Pod").len(), 1, "the operator alone is left");
+    assert!(stage.list("c1", "apps/v1", "Deployment").is_empty());
     stage.delete("c1", subscription());
     stage.settle();
     assert!(stage.list("c1", "v1", "Pod").is_empty());

@@ -2,16 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use kube::Client;
 
-use super::process::{RunDirectory, ServerProcess, free_port, program};
-
-/// How long a server may take until it answers, on a busy machine.
-const START: Duration = Duration::from_secs(60);
-/// Between two questions whether it answers yet: it is a process of others and cannot be watched.
-const ASK: Duration = Duration::from_millis(100);
+use super::process::{ASK, RunDirectory, START, ServerProcess, free_port, program};
 
 /// The keys with which service account tokens are signed, one pair for a whole stage.
 #[derive(Debug)]

@@ -1,9 +1,7 @@
 //! A node that can do one thing: run commands in containers, which is to say a script that the test supplies.
 
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -39,14 +37,7 @@ impl Kubelet {
         ];
         let mut process =
             ServerProcess::start(&program("kubelet"), &arguments, &[], &run.file("kubelet.log"));
-        let listening = async {
-            let mut asked = tokio::time::interval(Duration::from_millis(50));
-            while TcpStream::connect(("127.0.0.1", port)).is_err() {
-                asked.tick().await;
-                process.assert_runs();
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), listening).await.expect("the kubelet did not listen");
+        process.listens(port).await;
         cluster.apply(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}), "").await;
         cluster
             .merge_status(

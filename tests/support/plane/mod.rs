@@ -19,8 +19,10 @@ use operator::Operator;
 use process::RunDirectory;
 use storage::ObjectStorage;
 
-/// The bucket of all backups, as the sample ConfigMaps name it.
-pub const BUCKET: &str = "flotilla";
+use super::stage::hub_name;
+
+/// The buckets that the ConfigMaps name: the samples' and the demo's.
+const BUCKETS: [&str; 2] = ["flotilla", "flotilla-demo"];
 
 /// A running real stage. What is declared first ends first.
 #[derive(Debug)]
@@ -37,13 +39,16 @@ impl Plane {
     pub async fn start(hubs: usize, clusters: &[String]) -> Self {
         let run = Arc::new(RunDirectory::new());
         let keys = SigningKeys::new(&run);
-        let storage = ObjectStorage::start(&run, BUCKET);
+        let storage = ObjectStorage::start(&run, &BUCKETS);
         let hubs = futures::future::join_all((0..hubs).map(|number| {
             let (run, keys) = (&run, &keys);
             async move {
-                let name = if number == 0 { "hub".to_owned() } else { format!("hub-{}", number + 1) };
+                let name = hub_name(number);
                 let hub = ControlPlane::start(&name, run, keys).await;
-                definitions::install(&hub.client().await, &definitions::hub()).await;
+                // The second hub is one without Open Cluster Management.
+                let known =
+                    if number == 0 { definitions::hub() } else { flotilla::api::definitions::definitions() };
+                definitions::install(&hub.client().await, &known).await;
                 hub
             }
         }));

@@ -37,6 +37,9 @@ const KINDS: [&str; 8] = [
 /// After a failed read or write; the watches say when to look in all other cases.
 const AGAIN: Duration = Duration::from_millis(300);
 
+/// How often it is looked whether the servers run: nothing tells of their end.
+const ROUND: Duration = Duration::from_secs(1);
+
 /// The operator of one cluster, for as long as this lives.
 #[derive(Debug)]
 pub struct Operator {
@@ -81,7 +84,19 @@ impl Site {
         }
         let mut rules = Oadp::new();
         let mut servers: HashMap<String, VeleroServer> = HashMap::new();
-        while changes.recv().await.is_some() {
+        let mut rounds = tokio::time::interval(ROUND);
+        loop {
+            tokio::select! {
+                // The sender above never ends.
+                _ = changes.recv() => {}
+                _ = rounds.tick() => {
+                    let ended = servers.values_mut().any(|server| !server.runs());
+                    servers.retain(|_, server| server.runs());
+                    if !ended {
+                        continue;
+                    }
+                }
+            }
             match self.look(&mut rules, &mut servers).await {
                 Ok(()) => {}
                 Err(error) => {

@@ -2,11 +2,16 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
+/// How long a server may take until it answers, on a busy machine.
+pub const START: Duration = Duration::from_secs(60);
+/// Between two questions whether it answers yet.
+pub const ASK: Duration = Duration::from_millis(100);
 /// Lines of each log that a failing test shows.
 const SHOWN: usize = 40;
 /// Below the ports that the kernel gives to outgoing connections, so that none of these takes one meanwhile.
@@ -123,11 +128,28 @@ impl ServerProcess {
         Self { child, name }
     }
 
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Panics when it has ended by itself.
     pub fn assert_runs(&mut self) {
-        if let Some(status) = self.child.try_wait().unwrap() {
+        if let Some(status) = self.ended() {
             panic!("{} ended by itself: {status}", self.name);
         }
+    }
+
+    /// Waits until it listens at a port of loopback. It is a program of others: it can only be asked from time to time.
+    pub async fn listens(&mut self, port: u16) {
+        let listening = async {
+            let mut asked = tokio::time::interval(ASK);
+            while TcpStream::connect(("127.0.0.1", port)).is_err() {
+                asked.tick().await;
+                self.assert_runs();
+            }
+        };
+        assert!(tokio::time::timeout(START, listening).await.is_ok(), "nothing listens at {port}");
     }
 
     /// Kills it (SIGKILL) and waits until it is gone.

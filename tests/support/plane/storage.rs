@@ -1,8 +1,6 @@
 //! The object storage that the clusters share: an S3 server over a folder.
 
-use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::process::{RunDirectory, ServerProcess, free_port, program};
 
@@ -19,11 +17,13 @@ pub struct ObjectStorage {
 }
 
 impl ObjectStorage {
-    /// Starts it with one empty bucket, and waits until it listens.
-    pub async fn start(run: &Arc<RunDirectory>, bucket: &str) -> Self {
+    /// Starts it with empty buckets, and waits until it listens.
+    pub async fn start(run: &Arc<RunDirectory>, buckets: &[&str]) -> Self {
         let port = free_port();
         let folder = run.folder("buckets");
-        std::fs::create_dir_all(folder.join(bucket)).unwrap();
+        for bucket in buckets {
+            std::fs::create_dir_all(folder.join(bucket)).unwrap();
+        }
         let mut process = ServerProcess::start(
             &program("versitygw"),
             &[
@@ -35,14 +35,7 @@ impl ObjectStorage {
             &[("ROOT_ACCESS_KEY", ACCESS_KEY.to_owned()), ("ROOT_SECRET_KEY", SECRET_KEY.to_owned())],
             &run.file("s3.log"),
         );
-        let listening = async {
-            let mut asked = tokio::time::interval(Duration::from_millis(50));
-            while TcpStream::connect(("127.0.0.1", port)).is_err() {
-                asked.tick().await;
-                process.assert_runs();
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), listening).await.expect("the S3 server did not listen");
+        process.listens(port).await;
         Self { port, _process: process }
     }
 

@@ -2,19 +2,22 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::process::{RunDirectory, ServerProcess, free_port, program};
 
-/// A running Velero server.
+/// A running Velero server. What is declared first ends first.
 #[derive(Debug)]
 pub struct VeleroServer {
-    _process: ServerProcess,
+    process: ServerProcess,
+    _sockets: SocketFolder,
 }
 
 impl VeleroServer {
     /// Starts it for a namespace of the cluster.
     pub fn start(cluster: &str, namespace: &str, kubeconfig: &Path, run: &Arc<RunDirectory>) -> Self {
         let scratch = run.folder(&format!("{cluster}-{namespace}-scratch"));
+        let sockets = SocketFolder::new();
         let arguments = [
             "server".to_owned(),
             format!("--namespace={namespace}"),
@@ -31,9 +34,41 @@ impl VeleroServer {
             ("VELERO_NAMESPACE", namespace.to_owned()),
             ("VELERO_SCRATCH_DIR", scratch.display().to_string()),
             ("TMPDIR", scratch.display().to_string()),
+            ("PLUGIN_UNIX_SOCKET_DIR", sockets.path.display().to_string()),
         ];
         let log = run.file(&format!("{cluster}-velero.log"));
-        Self { _process: ServerProcess::start(&program("velero"), &arguments, &environment, &log) }
+        let process = ServerProcess::start(&program("velero"), &arguments, &environment, &log);
+        Self { process, _sockets: sockets }
+    }
+
+    /// Whether it runs. It ends where it cannot work, as where a definition of its kinds is missing; a Deployment would
+    /// start it again.
+    pub fn runs(&mut self) -> bool {
+        self.process.ended().is_none()
+    }
+}
+
+/// Where the plugins put their sockets: the path of one may have 107 bytes only, which a run directory easily exceeds.
+#[derive(Debug)]
+struct SocketFolder {
+    path: PathBuf,
+}
+
+impl SocketFolder {
+    fn new() -> Self {
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("velero-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self { path }
+    }
+}
+
+impl Drop for SocketFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            eprintln!("failed to remove {}: {error}", self.path.display());
+        }
     }
 }
 

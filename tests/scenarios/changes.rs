@@ -1,0 +1,144 @@
+//! What is edited: by hand on a cluster, or in the ConfigMap on the hub (T6, A90).
+
+use serde_json::{Value, json};
+
+use crate::support::{VELERO, World, config_map};
+use crate::{BACKUP, INSTALL, SCHEDULE};
+
+async fn schedule_is(world: &World, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
+    world.clusters["c1"]
+        .wait(what, "Schedule", Some(VELERO), |schedules| {
+            schedules.get(SCHEDULE).filter(|schedule| condition(schedule)).cloned()
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drift_is_corrected_and_what_others_add_stays() {
+    let config = config_map("pv-snap");
+    let world = World::start().await;
+    world.apply_policies(&config).await;
+    world.protect("c1").await;
+    let c1 = &world.clusters["c1"];
+    let made = c1.get("Schedule", VELERO, SCHEDULE).await.unwrap();
+    c1.merge("Schedule", VELERO, SCHEDULE, &json!({
+        "metadata": {"labels": {"theirs": "stays", "cluster-name": "wrong"}},
+        "spec": {"schedule": "5 5 * * *", "useOwnerReferencesInBackup": true, "template": {"ttl": "1h0m0s"}}}))
+        .await;
+    let corrected = schedule_is(&world, "the schedule to be corrected", |schedule| {
+        schedule["spec"]["schedule"] == "0 */1 * * *"
+    })
+    .await;
+    assert_eq!(corrected["spec"]["template"], made["spec"]["template"]);
+    assert_eq!(corrected["metadata"]["labels"]["cluster-name"], "c1");
+    assert_eq!(corrected["metadata"]["labels"]["theirs"], "stays");
+    assert_eq!(corrected["spec"]["useOwnerReferencesInBackup"], true);
+    assert_eq!(corrected["metadata"]["uid"], made["metadata"]["uid"]);
+
+    c1.delete("Schedule", VELERO, SCHEDULE).await;
+    let again = schedule_is(&world, "the schedule to be made again", |schedule| {
+        schedule["status"]["phase"] == "Enabled"
+    })
+    .await;
+    assert_ne!(again["metadata"]["uid"], made["metadata"]["uid"]);
+    world.policy_is(BACKUP, "c1", "Compliant").await;
+
+    // One that was made again is as much our own as the first.
+    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
+    c1.wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
+        .await;
+    world.stop().await;
+}
+/// A90: a dpaSpec with one snapshot location in a region.
+fn dpa_spec(region: &str) -> String {
+    json!({
+        "backupLocations": [{"velero": {"config": {"profile": "default", "region": "us-east-1"},
+            "credential": {"key": "cloud", "name": "cloud-credentials"}, "default": true,
+            "objectStorage": {"bucket": "flotilla", "prefix": "velero"}, "provider": "aws"}}],
+        "configuration": {"velero": {"defaultPlugins": ["openshift", "aws"]}},
+        "snapshotLocations": [
+            {"velero": {"config": {"profile": "default", "region": "us-east-1"}, "provider": "aws"}},
+            {"velero": {"config": {"profile": "default", "region": region}, "provider": "aws"}}],
+    })
+    .to_string()
+}
+
+fn location(region: &str) -> Value {
+    json!({"velero": {"config": {"profile": "default", "region": region}, "provider": "aws"}})
+}
+
+async fn locations_are(world: &World, expected: &Value) -> Value {
+    world.clusters["c1"]
+        .wait(
+            &format!("snapshot locations {expected}"),
+            "DataProtectionApplication",
+            Some(VELERO),
+            |applications| {
+                let application = applications.get("dpa")?;
+                (application["spec"]["snapshotLocations"] == *expected).then(|| application.clone())
+            },
+        )
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a90_a_changed_snapshot_location_leaves_no_duplicate() {
+    let config = config_map("pv-snap");
+    let mut world = World::start().await;
+    world.apply_policies(&config).await;
+    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-1")))]).await;
+    world.protect("c1").await;
+    let made = locations_are(&world, &json!([location("us-east-1"), location("eu-west-1")])).await;
+
+    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-2")))]).await;
+    let changed = locations_are(&world, &json!([location("us-east-1"), location("eu-west-2")])).await;
+    assert_eq!(
+        changed["metadata"]["uid"], made["metadata"]["uid"],
+        "A91: edited in place, nothing made anew"
+    );
+
+    // Another writer's entry stays where ours changes.
+    let theirs = location("theirs-1");
+    world.clusters["c1"]
+        .merge(
+            "DataProtectionApplication",
+            VELERO,
+            "dpa",
+            &json!({"spec": {"snapshotLocations":
+            [location("us-east-1"), location("eu-west-2"), theirs]}}),
+        )
+        .await;
+    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-3")))]).await;
+    let with_theirs = |region: &str| {
+        let mut expected = vec![location("us-east-1"), location(region), theirs.clone()];
+        expected.sort_by_key(ToString::to_string);
+        expected
+    };
+    let sorted = |application: &Value| {
+        let mut found = application["spec"]["snapshotLocations"].as_array().cloned().unwrap_or_default();
+        found.sort_by_key(ToString::to_string);
+        found
+    };
+    let c1 = &world.clusters["c1"];
+    c1.wait("ours to change beside theirs", "DataProtectionApplication", Some(VELERO), |applications| {
+        (sorted(applications.get("dpa")?) == with_theirs("eu-west-3")).then_some(())
+    })
+    .await;
+
+    // Nor where the process dies as soon as the cluster has it, and the next has not seen the former version.
+    for region in ["eu-west-4", "eu-west-5", "eu-west-6"] {
+        world.kill_hub().await;
+        world.configure(&[("dpaSpec", Some(&dpa_spec(region)))]).await;
+        world.start_hub();
+        let c1 = &world.clusters["c1"];
+        c1.wait(
+            "ours to change after a restart",
+            "DataProtectionApplication",
+            Some(VELERO),
+            |applications| (sorted(applications.get("dpa")?) == with_theirs(region)).then_some(()),
+        )
+        .await;
+    }
+    world.policy_is(INSTALL, "c1", "Compliant").await;
+    world.stop().await;
+}

@@ -1,0 +1,124 @@
+//! The process is killed at any point, servers restart and watches end: the next look goes on, and nothing is done twice.
+
+use serde_json::json;
+
+use crate::pacman::completed_backup;
+use crate::support::{POLICIES, VELERO, World, config_map};
+use crate::{BACKUP, INSTALL, RESTORE, SCHEDULE};
+
+fn replica(policy: &str) -> String {
+    format!("{POLICIES}.{policy}")
+}
+
+/// Kills the program with SIGKILL and starts it again.
+async fn restart(world: &mut World) {
+    world.kill_hub().await;
+    world.start_hub_program();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_point_it_goes_on_and_does_nothing_twice() {
+    let config = config_map("pv-snap");
+    let mut world = World::start_clusters(&["c1", "c2"]).await;
+    world.start_hub_program();
+    world.create_pacman("c1").await;
+    world.apply_policies(&config).await;
+    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", Some("backup"))]).await;
+    restart(&mut world).await;
+    world
+        .hub
+        .wait("the first replicated policy", "Policy", Some("c1"), |policies| {
+            policies.contains_key(&replica(INSTALL)).then_some(())
+        })
+        .await;
+    restart(&mut world).await;
+    for (kind, namespace, name) in [
+        ("Namespace", None, VELERO),
+        ("Secret", Some(VELERO), "cloud-credentials"),
+        ("DataProtectionApplication", Some(VELERO), "dpa"),
+        ("Schedule", Some(VELERO), SCHEDULE),
+    ] {
+        world.clusters["c1"]
+            .wait(name, kind, namespace, |objects| objects.contains_key(name).then_some(()))
+            .await;
+        restart(&mut world).await;
+    }
+    world.protect("c1").await;
+    world.stage.strike(&world.clusters["c1"], SCHEDULE).await;
+    let backup = completed_backup(&world, "c1").await;
+
+    world.hub.label("ManagedCluster", "c2", &[("acm-app-restore", Some(&backup))]).await;
+    restart(&mut world).await;
+    world.template_says(RESTORE, "c2", "create-restore-resource", &backup).await;
+    restart(&mut world).await;
+    world.policy_is(INSTALL, "c2", "Compliant").await;
+    world.stage.let_velero_look().await;
+    let name = format!("restore-{backup}");
+    world.clusters["c2"]
+        .wait("the restore", "Restore", Some(VELERO), |restores| restores.contains_key(&name).then_some(()))
+        .await;
+    restart(&mut world).await;
+    world.stage.let_velero_look().await;
+    world.policy_is(RESTORE, "c2", "Compliant").await;
+    restart(&mut world).await;
+    world.clusters["c2"]
+        .wait("the restore to complete", "Restore", Some(VELERO), |restores| {
+            (restores.get(&name)?["status"]["phase"] == "Completed").then_some(())
+        })
+        .await;
+    assert!(world.clusters["c2"].get("Deployment", "pacman-ns", "pacman").await.is_some());
+    assert_eq!(world.clusters["c2"].list("Restore", None).await.len(), 1);
+    assert_eq!(world.clusters["c1"].list("Schedule", None).await.len(), 1);
+    world.settled("c1", &[INSTALL, BACKUP]).await;
+    for cluster in ["c1", "c2"] {
+        for (said, times) in world.events(cluster).await {
+            assert!(times == 1 || !said.contains("created successfully"), "{times} times: {said}");
+        }
+        for replica in world.hub.list("Policy", Some(cluster)).await.values() {
+            for detail in replica["status"]["details"].as_array().unwrap() {
+                let history = detail["history"].as_array().unwrap();
+                for pair in history.windows(2) {
+                    assert_ne!(pair[0]["message"], pair[1]["message"], "{history:#?}");
+                }
+            }
+        }
+    }
+    for (said, times) in world.events(POLICIES).await {
+        assert_eq!(times, 1, "{said}");
+    }
+
+    // What was made before so many restarts is still known as ours.
+    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
+    world.clusters["c1"]
+        .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
+        .await;
+    world.stop().await;
+}
+
+async fn schedule_has(world: &World, cron: &str) {
+    world.clusters["c1"]
+        .wait(&format!("the schedule {cron}"), "Schedule", Some(VELERO), |schedules| {
+            (schedules.get(SCHEDULE)?["spec"]["schedule"] == cron).then_some(())
+        })
+        .await;
+}
+
+/// The API servers restart under the hub: their watches end, and what was seen so far is too old to go on from (410).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn api_servers_restart_under_the_hub() {
+    let world = World::start_with(&["c1"]).await;
+    world.apply_policies(&config_map("pv-snap")).await;
+    world.protect("c1").await;
+
+    world.stage.restart("c1").await;
+    world.clusters["c1"]
+        .merge("Schedule", VELERO, SCHEDULE, &json!({"spec": {"schedule": "5 5 * * *"}}))
+        .await;
+    schedule_has(&world, "0 */1 * * *").await;
+    world.stage.restart("hub").await;
+    world.configure(&[("backupSchedule", Some("20 */3 * * *"))]).await;
+    schedule_has(&world, "20 */3 * * *").await;
+    world.policy_is(BACKUP, "c1", "Compliant").await;
+    assert_eq!(world.clusters["c1"].list("Schedule", None).await.len(), 1);
+    world.stop().await;
+}
