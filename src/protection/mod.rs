@@ -7,6 +7,7 @@ pub mod guard;
 pub mod hub_target;
 pub mod names;
 pub mod restore_gate;
+pub mod single;
 pub mod translate;
 
 /// API group of Velero.

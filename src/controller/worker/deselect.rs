@@ -21,7 +21,10 @@ impl Worker {
         key: &PolicyKey,
         policy: Option<Arc<Policy>>,
     ) -> Result<Outcome, ApiError> {
-        let Some(replica) = self.replica(key) else { return Ok(Outcome::Settled) };
+        let Some(replica) = self.replica(key) else {
+            self.forget_claims(key);
+            return Ok(Outcome::Settled);
+        };
         if prepare::is_foreign(&replica) || replica.is_deleting() {
             return Ok(Outcome::Settled);
         }
@@ -30,6 +33,7 @@ impl Worker {
             prepare::reason_to_keep(&fleet, key, &self.name, clock::now())
         };
         if let Some(reason) = keep {
+            self.keep_claims(key, &replica);
             self.announce_doubt(key, policy.as_deref(), &replica, &reason).await;
             return Ok(Outcome::Settled);
         }
@@ -41,7 +45,7 @@ impl Worker {
             }
         };
         let destructive = policy.as_deref().is_some_and(allows_destructive);
-        let plans = loop {
+        let mut plans = loop {
             let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
             match prune::deselected(&inventory, destructive, &link.connection.snapshot()) {
                 Ok(plans) => break plans,
@@ -52,6 +56,8 @@ impl Worker {
                 }
             }
         };
+        self.learn_of_others(key).await;
+        self.hand_over(key, &mut plans).await?;
         let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
         let pushed = cluster::prune(&link.connection, &plans).await;
         if let Some(reason) = pushed.disconnected {

@@ -37,15 +37,22 @@ impl Worker {
                 cluster = self.name, policy = %key, replica = other.name(),
                 "another controller propagates this policy: standing down"
             );
+            self.forget_claims(key);
             return Ok(Outcome::Settled);
         }
         let before = self.inventory_before(key, replica.as_ref());
-        let evaluated = match self.evaluate_and_remember(key, policy, managed, enforced, &before).await {
+        let mut evaluated = match self.evaluate_and_remember(key, policy, managed, enforced, &before).await {
             Ok(evaluated) => evaluated,
             Err(reason) => return Ok(Outcome::Disconnected(reason)),
         };
+        self.settle_collisions(key, policy, &mut evaluated, &before).await;
         self.watch_for_missing_kinds(&evaluated).await;
 
+        for planned in &mut evaluated.checks {
+            if let CheckState::Planned { plan, .. } = &mut planned.state {
+                self.hand_over(key, &mut plan.prune).await?;
+            }
+        }
         let mut inventory = before.clone();
         for planned in &evaluated.checks {
             if let CheckState::Planned { check, plan } = &planned.state {
@@ -211,6 +218,7 @@ impl Worker {
         self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.written.remove(key);
         self.inventories.remove(key);
+        self.forget_claims(key);
     }
 
     /// Where a kind is missing, the cluster's CustomResourceDefinitions are watched for its arrival.

@@ -2,6 +2,7 @@
 //!
 //! A worker is an island. It waits for its own cluster alone, so that one which hangs or refuses slows no other.
 
+mod collisions;
 mod deselect;
 mod desk;
 mod flow;
@@ -26,6 +27,7 @@ use crate::adapters::cluster;
 use crate::adapters::hub::{Hub, HubKind};
 use crate::api::object::ObjectKey;
 use crate::api::ocm::policy::Policy;
+use crate::pipeline::plan::collisions::{Claims, HeldTemplates};
 use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::policy::bindings::Placed;
@@ -63,6 +65,10 @@ pub(super) struct Worker {
     inventories: BTreeMap<PolicyKey, Inventory>,
     /// What each policy looked up on the hub.
     looked_up: BTreeMap<PolicyKey, BTreeSet<Reference>>,
+    /// What each policy asks for here.
+    claims: BTreeMap<PolicyKey, Claims>,
+    /// Templates that are held because another policy came first, as last told.
+    held: HeldTemplates,
     /// How the cluster stands in the metrics.
     counted: Option<ConnectionState>,
 }
@@ -102,6 +108,8 @@ impl Worker {
             written: BTreeMap::new(),
             inventories: BTreeMap::new(),
             looked_up: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            held: BTreeMap::new(),
             counted: None,
         }
     }

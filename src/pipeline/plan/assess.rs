@@ -238,6 +238,7 @@ mod tests {
             name: "create-schedule-resource".to_owned(),
             templates: vec![ObjectTemplatePlan { plural: "schedules".to_owned(), objects }],
             prune: Vec::new(),
+            claims: Vec::new(),
             notes: Vec::new(),
             sensitive: false,
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::collisions::{Claim, Wish};
 use super::inventory::Inventory;
 use super::object::{self, Context};
 use super::target::{self, ClusterFacts, DesiredTemplate};
@@ -11,7 +12,7 @@ use super::{CheckPlan, ObjectPlan, ObjectTemplatePlan, Step, Waiting, namespaces
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::pipeline::compare::WrittenLists;
 use crate::pipeline::compliance::{Finding, Reason};
-use crate::pipeline::policy::checks::Check;
+use crate::pipeline::policy::checks::{Check, Remediation};
 use crate::pipeline::render::RenderError;
 use crate::pipeline::render::lookup::{Answer, KindFacts, Lookup, Reference};
 
@@ -49,6 +50,7 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
     };
     let mut waiting = BTreeSet::new();
     let mut templates = Vec::new();
+    let mut claims = Vec::new();
     let mut notes = Vec::new();
     let mut doubtful = false;
     for (index, entry) in entries.resolved.iter().enumerate() {
@@ -62,7 +64,7 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
         match desired {
             Ok(desired) => {
                 notes.extend(desired.notes.iter().cloned());
-                match template_plan(check, &desired, situation, &context) {
+                match template_plan(check, &desired, situation, &context, &mut claims) {
                     Ok(template) => templates.push(template),
                     Err(references) => waiting.extend(references),
                 }
@@ -83,7 +85,14 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
         .collect();
     let may_prune = situation.may_prune && !doubtful;
     let prune = prune::leftovers(check, &wanted, may_prune, situation)?;
-    Ok(CheckPlan { name: check.name.clone(), templates, prune, notes, sensitive: entries.sensitive })
+    if check.remediation == Remediation::Inform {
+        claims.clear();
+    } else if !may_prune {
+        // What a template that fails had made is not free for others to change.
+        let kept = prune.iter().filter(|prune| prune::is_wanted_still(&prune.entry));
+        claims.extend(kept.map(|prune| Claim { key: prune.entry.key(), wish: Wish::AsItIs, changes: false }));
+    }
+    Ok(CheckPlan { name: check.name.clone(), templates, prune, claims, notes, sensitive: entries.sensitive })
 }
 
 /// A template that took itself out.
@@ -125,14 +134,18 @@ fn template_plan(
     desired: &DesiredTemplate,
     situation: &Situation<'_>,
     context: &Context<'_>,
+    claims: &mut Vec<Claim>,
 ) -> Result<ObjectTemplatePlan, BTreeSet<Reference>> {
     let gvk = desired.object.gvk();
+    let wish = Wish::of(desired, object::rules(desired));
     let facts = match context.observed.kind(&gvk) {
         Answer::Found(facts) => facts,
         Answer::NotYetKnown => return Err(BTreeSet::from([whole(&desired.object)])),
         Answer::NotFound | Answer::KindNotInstalled | Answer::Denied(_) => {
             // Asked for, so that the arrival of the kind brings the check back.
             let _ = context.observed.list(&gvk, None);
+            // It is asked for nevertheless: who is first must not depend on when the kind arrives.
+            claims.extend(desired.object.key().map(|key| Claim { key, wish, changes: false }));
             let message = format!(
                 "couldn't find mapping resource with kind {} in API version {}, please check if you have CRD deployed",
                 gvk.kind,
@@ -183,7 +196,11 @@ fn template_plan(
         };
         for plan in planned {
             match plan {
-                Ok(plan) => objects.push(plan),
+                Ok(plan) => {
+                    let changes = plan.step.changes();
+                    claims.extend(plan.key.clone().map(|key| Claim { key, wish: wish.clone(), changes }));
+                    objects.push(plan);
+                }
                 Err(references) => waiting.extend(references),
             }
         }

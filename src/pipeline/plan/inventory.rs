@@ -112,6 +112,25 @@ impl Inventory {
         self.checks.get(check)?.objects.iter().find(|entry| entry.key() == *key)
     }
 
+    /// Takes an object over from another policy, which no longer wants it: whether to delete it one day, and what to replace in
+    /// its lists.
+    pub fn take_over(&mut self, check: &str, entry: &Entry, created: bool) {
+        // The behaviour is that of the check as soon as it is evaluated.
+        let none = || CheckInventory { prune: PruneObjectBehavior::None, objects: Vec::new() };
+        let check = self.checks.entry(check.to_owned()).or_insert_with(none);
+        let key = entry.key();
+        match check.objects.iter_mut().find(|known| known.key() == key) {
+            Some(known) => {
+                known.lists = std::mem::take(&mut known.lists).joined(entry.lists.clone());
+                if created {
+                    known.created = true;
+                    known.uid.clone_from(&entry.uid);
+                }
+            }
+            None => check.objects.push(Entry { created, held: None, ..entry.clone() }),
+        }
+    }
+
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
         self.checks.values().all(|check| check.objects.is_empty())

@@ -6,6 +6,7 @@
 
 pub mod assess;
 pub mod check;
+pub mod collisions;
 pub mod inventory;
 mod namespaces;
 mod object;
@@ -108,6 +109,13 @@ pub struct PrunePlan {
     pub action: PruneAction,
 }
 
+impl PrunePlan {
+    /// Whether it is not known if the object is wanted, because not all templates come out.
+    pub fn is_doubtful(&self) -> bool {
+        matches!(&self.action, PruneAction::Hold(why) if why == prune::DOUBT)
+    }
+}
+
 /// What becomes of an object that is no longer wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PruneAction {
@@ -128,6 +136,8 @@ pub struct CheckPlan {
     pub templates: Vec<ObjectTemplatePlan>,
     /// Objects to prune.
     pub prune: Vec<PrunePlan>,
+    /// What it asks for, where it may change the cluster: others may ask for something else.
+    pub claims: Vec<collisions::Claim>,
     /// What was changed on the way from the policy's text to the objects (deprecated fields).
     pub notes: Vec<String>,
     /// Whether values of Secrets went into the templates, so that differences must not be shown.

@@ -163,7 +163,7 @@ pub(super) fn unnamed(
     }))
 }
 
-fn rules(desired: &DesiredTemplate) -> Rules {
+pub(super) fn rules(desired: &DesiredTemplate) -> Rules {
     Rules {
         compliance: desired.template.compliance_type,
         metadata: desired.template.metadata_compliance_type.or(match desired.template.compliance_type {

@@ -11,6 +11,14 @@ use crate::pipeline::policy::checks::{Check, Remediation};
 use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
 use crate::protection::guard::{self, DeletionVerdict};
 
+/// Why an entry is kept while the templates do not all come out.
+pub(super) const DOUBT: &str = "the policy could not be rendered with certainty";
+
+/// Whether an entry is still the check's: it is not kept as something that is no longer wanted.
+pub(super) fn is_wanted_still(entry: &Entry) -> bool {
+    entry.held.as_deref().is_none_or(|why| why == DOUBT)
+}
+
 /// What becomes of the check's inventory entries that are not wanted any more.
 pub(super) fn leftovers(
     check: &Check,
@@ -23,7 +31,7 @@ pub(super) fn leftovers(
     let mut waiting = Waiting::default();
     for entry in before.objects.iter().filter(|entry| !wanted.contains(&entry.key())) {
         let action = if !may_prune {
-            PruneAction::Hold("the policy could not be rendered with certainty".to_owned())
+            PruneAction::Hold(DOUBT.to_owned())
         } else if check.remediation == Remediation::Inform {
             PruneAction::Forget
         } else {

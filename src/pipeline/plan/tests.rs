@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::check::{Entries, Situation, plan};
+use super::collisions::Wish;
 use super::inventory::{Inventory, intended, recorded};
 use super::target::ClusterFacts;
 use super::*;
@@ -397,4 +398,60 @@ proptest! {
             prop_assert!(!again.changes(), "{}", assess::planned(&again));
         }
     }
+}
+
+#[test]
+fn what_is_taken_over_is_pruned_and_its_lists_are_replaced() {
+    let binding = |user: &str| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": "a", "namespace": "n"}, "subjects": [{"kind": "User", "name": user}]})
+    };
+    let mut cluster = Cluster::default();
+    let check = check("enforce", json!({"pruneObjectBehavior": "DeleteIfCreated"}));
+    let mut first = Inventory::default();
+    round(&check, &[template("musthave", binding("first"))], &mut cluster, &mut first);
+    let entry = first.checks["check"].objects[0].clone();
+    assert!(entry.created);
+
+    let mut second = Inventory::default();
+    second.take_over("check", &entry, entry.created);
+    round(&check, &[template("musthave", binding("second"))], &mut cluster, &mut second);
+    let made = cluster.objects.values().next().unwrap();
+    assert_eq!(made.at(&["subjects"]), Some(&json!([{"kind": "User", "name": "second"}])));
+
+    // Once more: what is known already is joined.
+    let mut third = Inventory::default();
+    third.take_over("check", &entry, false);
+    assert!(!third.checks["check"].objects[0].created);
+    third.take_over("check", &second.checks["check"].objects[0], true);
+    round(&check, &[template("musthave", binding("third"))], &mut cluster, &mut third);
+    let made = cluster.objects.values().next().unwrap();
+    assert_eq!(made.at(&["subjects"]), Some(&json!([{"kind": "User", "name": "third"}])));
+    round(&check, &[], &mut cluster, &mut third);
+    assert!(cluster.objects.is_empty(), "the last one deletes it");
+}
+
+#[test]
+fn what_a_failing_template_had_made_is_still_claimed() {
+    let check = check("enforce", json!({"pruneObjectBehavior": "DeleteIfCreated"}));
+    let mut cluster = Cluster::default();
+    let mut inventory = Inventory::default();
+    let good = |name: &str| template("musthave", config_map(Some(name), &json!({"a": "1"})));
+    let bad = json!({"complianceType": "musthave", "objectDefinition": {"kind": "ConfigMap"}});
+    let claimed = |plan: &CheckPlan| -> Vec<(String, bool)> {
+        let claims = plan.claims.iter();
+        claims.map(|claim| (claim.key.name.clone(), claim.wish == Wish::AsItIs)).collect()
+    };
+    let plan = round(&check, &[good("one"), good("two")], &mut cluster, &mut inventory);
+    assert_eq!(claimed(&plan), [("one".to_owned(), false), ("two".to_owned(), false)]);
+    for _ in 0..2 {
+        let plan = round(&check, &[good("one"), bad.clone()], &mut cluster, &mut inventory);
+        assert_eq!(claimed(&plan), [("one".to_owned(), false), ("two".to_owned(), true)]);
+        assert!(plan.prune.iter().all(PrunePlan::is_doubtful));
+    }
+    let plan = round(&check, &[good("one")], &mut cluster, &mut inventory);
+    assert_eq!(claimed(&plan), [("one".to_owned(), false)], "no longer wanted");
+
+    let informing = self::check("inform", json!({}));
+    assert_eq!(planned(&informing, &[good("one")], &cluster, &inventory).claims, []);
 }
