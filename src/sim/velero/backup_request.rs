@@ -26,8 +26,14 @@ pub(super) fn lists(spec: &Value, includes: &str, excludes: &str) -> Lists {
     Lists { includes: texts(spec, &[includes]), excludes: texts(spec, &[excludes]) }
 }
 
-/// Whether the filters by scope are used instead of the old ones.
-pub(super) fn uses_scoped_filters(spec: &Value) -> bool {
+/// Whether the old filters are used; without them those by scope hold, even when they are empty.
+pub(super) fn uses_old_filters(spec: &Value) -> bool {
+    !items(spec, &["includedResources"]).is_empty()
+        || !items(spec, &["excludedResources"]).is_empty()
+        || truth(spec, &["includeClusterResources"]).is_some()
+}
+
+fn uses_scoped_filters(spec: &Value) -> bool {
     [
         "includedClusterScopedResources",
         "excludedClusterScopedResources",
@@ -81,8 +87,8 @@ pub(super) fn prepare(scene: &Scene<'_>, backup: &mut Value) -> Vec<String> {
         && scene.view.get(&key("v1", "ConfigMap", Some(scene.namespace), policies)).is_none()
     {
         faults.push(format!(
-            "fail to get ResourcePolicies {}/{policies} ConfigMap with error ConfigMap {policies:?} not \
-             found",
+            "invalid resource policies: fail to get ResourcePolicies {}/{policies} ConfigMap: ConfigMap \
+             {policies:?} not found",
             scene.namespace
         ));
     }
@@ -229,10 +235,7 @@ fn exclude_marked_namespaces(scene: &Scene<'_>, backup: &mut Value) {
 fn check_resource_lists(backup: &mut Value) -> Vec<String> {
     let spec = at(backup, &["spec"]).cloned().unwrap_or_default();
     let mut faults = Vec::new();
-    let old = !items(&spec, &["includedResources"]).is_empty()
-        || !items(&spec, &["excludedResources"]).is_empty()
-        || truth(&spec, &["includeClusterResources"]).is_some();
-    if old && uses_scoped_filters(&spec) {
+    if uses_old_filters(&spec) && uses_scoped_filters(&spec) {
         faults.push(
             "include-resources, exclude-resources and include-cluster-resources are old filter parameters.\n\
              include-cluster-scoped-resources, exclude-cluster-scoped-resources, \
@@ -241,7 +244,7 @@ fn check_resource_lists(backup: &mut Value) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if !uses_scoped_filters(&spec) {
+    if uses_old_filters(&spec) {
         let found = lists(&spec, "includedResources", "excludedResources").faults();
         if found.is_empty() {
             leave_out(backup, "excludedResources", &[NAMESPACED_LEFT_OUT, CLUSTER_SCOPED_LEFT_OUT]);

@@ -126,11 +126,22 @@ fn start(scene: &Scene<'_>, backup: &mut Value) {
         let total = collect(scene, backup).items.len();
         set(backup, &["status", "phase"], "InProgress");
         set(backup, &["status", "startTimestamp"], scene.time());
-        set(backup, &["status", "progress"], json!({"totalItems": total, "itemsBackedUp": 0}));
+        set(backup, &["status", "progress"], progress("itemsBackedUp", total, 0));
     } else {
         set(backup, &["status", "phase"], "FailedValidation");
         set(backup, &["status", "validationErrors"], faults);
     }
+}
+
+/// The progress of a Backup or Restore; a count of zero is not written.
+pub(super) fn progress(done_field: &str, total: usize, done: usize) -> Value {
+    let mut progress = json!({});
+    for (field, count) in [("totalItems", total), (done_field, done)] {
+        if count > 0 {
+            set(&mut progress, &[field], count);
+        }
+    }
+    progress
 }
 
 fn run(scene: &Scene<'_>, backup: &mut Value, storage: &mut ObjectStorage) -> Vec<Write> {
@@ -155,7 +166,8 @@ fn run(scene: &Scene<'_>, backup: &mut Value, storage: &mut ObjectStorage) -> Ve
     } else {
         let errors = contents.errors + usize::from(outcome == "PartiallyFailed");
         let total = contents.items.len();
-        set(backup, &["status", "progress"], json!({"totalItems": total, "itemsBackedUp": total}));
+        set(backup, &["status", "progress"], progress("itemsBackedUp", total, total));
+        set(backup, &["status", "hookStatus"], json!({}));
         for (field, count) in [
             ("volumeSnapshotsAttempted", contents.snapshots),
             ("volumeSnapshotsCompleted", contents.snapshots),

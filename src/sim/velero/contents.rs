@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::backup_request::{lists, uses_scoped_filters};
+use super::backup_request::{lists, uses_old_filters};
 use super::edit::{at, digest, items, key, label_value, name, namespace, set, text, truth};
 use super::scene::{API_VERSION, Scene};
 use crate::api::object::Manifest;
@@ -44,12 +44,21 @@ pub(super) fn collect(scene: &Scene<'_>, backup: &Value) -> Contents {
         .collect();
     let mut contents = Contents::default();
     if filter.lets_namespaces_through() {
-        contents.items.extend(namespaces.iter().map(|namespace| namespace.to_value()));
+        let is_there = |name: &str| scene.view.get(&key("v1", "Namespace", None, name)).is_some();
+        contents.errors += filter.namespaces.literal_includes().filter(|name| !is_there(name)).count();
     }
     let mut objects: Vec<Value> = Vec::new();
-    for namespace in namespaces.iter().filter_map(|namespace| namespace.name()) {
-        let found = scene.view.contents(namespace);
-        objects.extend(found.iter().filter(|object| filter.takes(object)).map(|object| object.to_value()));
+    for namespace in &namespaces {
+        let found = scene.view.contents(namespace.name().unwrap_or_default());
+        let taken: Vec<Value> =
+            found.iter().filter(|object| filter.takes(object)).map(|object| object.to_value()).collect();
+        // Of all namespaces only those are meant that are selected themselves or hold what is selected.
+        let is_meant =
+            !filter.namespaces.is_everything() || selected(&filter.selectors, namespace) || !taken.is_empty();
+        if is_meant && filter.lets_namespaces_through() {
+            contents.items.push(namespace.to_value());
+        }
+        objects.extend(taken);
     }
     let volumes = bound_volumes(scene, &filter, &objects);
     copy_files(scene, backup, &objects, &mut contents);
@@ -63,7 +72,7 @@ struct Filter {
     namespaces: super::lists::Lists,
     resources: super::lists::Lists,
     cluster_resources: super::lists::Lists,
-    scoped: bool,
+    old: bool,
     include_cluster_resources: Option<bool>,
     selectors: Vec<LabelSelector>,
 }
@@ -71,22 +80,21 @@ struct Filter {
 impl Filter {
     fn of(backup: &Value) -> Self {
         let spec = at(backup, &["spec"]).unwrap_or(&Value::Null);
-        let scoped = uses_scoped_filters(spec);
-        let resources = if scoped {
-            lists(spec, "includedNamespaceScopedResources", "excludedNamespaceScopedResources")
+        let old = uses_old_filters(spec);
+        let (resources, cluster_resources) = if old {
+            let both = lists(spec, "includedResources", "excludedResources");
+            (both.clone(), both)
         } else {
-            lists(spec, "includedResources", "excludedResources")
-        };
-        let cluster_resources = if scoped {
-            lists(spec, "includedClusterScopedResources", "excludedClusterScopedResources")
-        } else {
-            resources.clone()
+            (
+                lists(spec, "includedNamespaceScopedResources", "excludedNamespaceScopedResources"),
+                lists(spec, "includedClusterScopedResources", "excludedClusterScopedResources"),
+            )
         };
         Self {
             namespaces: lists(spec, "includedNamespaces", "excludedNamespaces"),
             resources,
             cluster_resources,
-            scoped,
+            old,
             include_cluster_resources: truth(spec, &["includeClusterResources"]),
             selectors: selectors(spec),
         }
@@ -103,14 +111,21 @@ impl Filter {
     }
 
     fn lets_namespaces_through(&self) -> bool {
-        // With filters by scope a Namespace comes along with what is in it.
-        (self.scoped && self.cluster_resources.includes.is_empty())
-            || self.cluster_resources.resource("", "Namespace")
+        if self.old {
+            self.include_cluster_resources != Some(false) && self.cluster_resources.resource("", "Namespace")
+        } else {
+            !self.cluster_resources.excludes_resource("", "Namespace")
+        }
     }
 
+    /// Volumes come along with their claims, unless they are left out by name.
     fn lets_volumes_through(&self) -> bool {
-        let excluded = self.include_cluster_resources == Some(false);
-        !excluded && self.cluster_resources.resource("", "PersistentVolume")
+        let excluded = self.cluster_resources.excludes_resource("", "PersistentVolume");
+        match (self.old, self.include_cluster_resources) {
+            (true, Some(false)) => false,
+            (true, None) => self.cluster_resources.resource("", "PersistentVolume"),
+            (true, Some(true)) | (false, _) => !excluded,
+        }
     }
 }
 

@@ -44,7 +44,7 @@ fn begin(scene: &Scene<'_>, request: &Manifest, mut object: Value) -> Vec<Write>
         Ok(backup) => backup,
         Err(fault) => {
             set(&mut object, &["status", "phase"], "Processed");
-            set(&mut object, &["status", "errors"], vec![fault]);
+            set(&mut object, &["status", "errors"], vec![format!("backup deletion failed: {fault}")]);
             return replace(request, object).into_iter().collect();
         }
     };

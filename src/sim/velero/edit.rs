@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
+use crate::pipeline::config::go_duration::GoDuration;
 use crate::sim::simulator::Write;
 
 /// Annotation on a Schedule, Backup, Restore or `BackupStorageLocation`: the outcome that the simulation must
@@ -86,6 +87,20 @@ pub fn remove(value: &mut Value, path: &[&str]) {
         let parent = parents.iter().try_fold(value, |value, field| value.get_mut(*field));
         if let Some(map) = parent.and_then(Value::as_object_mut) {
             map.remove(*last);
+        }
+    }
+}
+
+/// Gives a Backup the fields that it has when Velero itself creates it, from its own types rather than from a user's text.
+pub fn as_written_by_velero(backup: &mut Value) {
+    for field in ["hooks", "metadata"] {
+        if at(backup, &["spec", field]).is_none() {
+            set(backup, &["spec", field], Map::new());
+        }
+    }
+    for field in ["ttl", "csiSnapshotTimeout", "itemOperationTimeout"] {
+        if let Ok(duration) = text(backup, &["spec", field]).parse::<GoDuration>() {
+            set(backup, &["spec", field], duration.to_string());
         }
     }
 }

@@ -30,6 +30,21 @@ impl Lists {
         self.lets_through(|entry| means(entry, group, kind))
     }
 
+    /// Whether a kind of resource is named among the excludes.
+    pub(super) fn excludes_resource(&self, group: &str, kind: &str) -> bool {
+        self.excludes.iter().any(|entry| entry == "*" || means(entry, group, kind))
+    }
+
+    /// Whether nothing is left out.
+    pub(super) fn is_everything(&self) -> bool {
+        self.excludes.is_empty() && self.includes.iter().all(|entry| entry == "*")
+    }
+
+    /// The included names that are no patterns.
+    pub(super) fn literal_includes(&self) -> impl Iterator<Item = &str> {
+        self.includes.iter().map(String::as_str).filter(|entry| !entry.contains(['*', '?', '[']))
+    }
+
     /// The faults of lists of resources, and of namespaces in a Restore.
     pub(super) fn faults(&self) -> Vec<String> {
         let (includes, excludes) = self.sets();

@@ -35,10 +35,10 @@ enum Fault {
     #[error("unable to get credentials: unable to get key for secret: Secret {secret:?} not found")]
     NoSecret { secret: String },
     #[error(
-        "unable to get credentials: unable to get key for secret: secret \"{namespace}/{secret}\" does not \
-         contain key {field:?}"
+        "unable to get credentials: unable to get key for secret: {secret:?} secret is missing data for key \
+         {field:?}"
     )]
-    NoSecretKey { namespace: String, secret: String, field: String },
+    NoSecretKey { secret: String, field: String },
     #[error("the object storage cannot be reached")]
     Outage,
 }
@@ -136,7 +136,7 @@ fn check(scene: &Scene<'_>, location: &Value) -> Result<(), Fault> {
             .get(&key("v1", "Secret", Some(scene.namespace), &secret))
             .ok_or_else(|| Fault::NoSecret { secret: secret.clone() })?;
         if found.at(&["data", &field]).is_none() {
-            return Err(Fault::NoSecretKey { namespace: scene.namespace.to_owned(), secret, field });
+            return Err(Fault::NoSecretKey { secret, field });
         }
     }
     if !PROVIDERS.contains(&provider) {

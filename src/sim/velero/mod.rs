@@ -12,6 +12,7 @@
 mod backup_request;
 mod backups;
 mod contents;
+mod cron_fault;
 mod deletion;
 pub mod edit;
 mod lists;

@@ -7,7 +7,7 @@ use super::scene::Scene;
 use crate::sim::simulator::Write;
 
 /// The version that the simulated server has.
-pub const SERVER_VERSION: &str = "v1.18.1";
+pub const SERVER_VERSION: &str = "v1.18.3";
 const SECONDS_KEPT: i64 = 60;
 
 /// The writes for all requests of the namespace.

@@ -12,7 +12,7 @@
 use serde_json::{Value, json};
 
 use super::backup_request::lists;
-use super::backups::{FORCED, is_held};
+use super::backups::{FORCED, is_held, progress};
 use super::edit::{OUTCOME, annotation, at, key, moment, name, phase, replace, set, text, texts};
 use super::locations::{is_available, storage_path};
 use super::restore_items;
@@ -58,8 +58,8 @@ fn process(scene: &Scene<'_>, restore: &Manifest, storage: &ObjectStorage) -> Ve
         match phase(&object) {
             "" | "New" => start(scene, &mut object),
             "InProgress" => writes.extend(run(scene, &mut object, storage)),
-            "Finalizing" => finish(scene, &mut object, "Completed"),
-            "FinalizingPartiallyFailed" => finish(scene, &mut object, "PartiallyFailed"),
+            "Finalizing" => finalize(scene, &mut object, "Completed"),
+            "FinalizingPartiallyFailed" => finalize(scene, &mut object, "PartiallyFailed"),
             _ => {}
         }
     }
@@ -192,7 +192,8 @@ fn newest_completed(scene: &Scene<'_>, schedule: &str) -> Result<String, Vec<Str
 fn run(scene: &Scene<'_>, restore: &mut Value, storage: &ObjectStorage) -> Vec<Write> {
     let outcome = annotation(restore, OUTCOME).to_owned();
     let Some(stored) = stored_backup(scene, restore, storage) else {
-        fail(scene, restore, "error downloading backup: key not found");
+        let reason = not_in_storage(scene, text(restore, &["spec", "backupName"]));
+        fail(scene, restore, &reason);
         return Vec::new();
     };
     if outcome == "Failed" {
@@ -206,7 +207,9 @@ fn run(scene: &Scene<'_>, restore: &mut Value, storage: &ObjectStorage) -> Vec<W
             set(restore, &["status", field], count);
         }
     }
-    set(restore, &["status", "progress"], json!({"totalItems": result.total, "itemsRestored": result.total}));
+    if !stored.contents.is_empty() {
+        set(restore, &["status", "progress"], progress("itemsRestored", result.total, result.total));
+    }
     let next = if errors == 0 { "Finalizing" } else { "FinalizingPartiallyFailed" };
     set(restore, &["status", "phase"], next);
     result.writes
@@ -225,9 +228,30 @@ fn stored_backup<'a>(
     storage.locations.get(&storage_path(&location.to_value()))?.get(backup_name)
 }
 
+/// How the plugin says that the data of a Backup is not there.
+fn not_in_storage(scene: &Scene<'_>, backup_name: &str) -> String {
+    let prefix = scene
+        .one("Backup", backup_name)
+        .and_then(|backup| scene.one("BackupStorageLocation", backup.text_at(&["spec", "storageLocation"])?))
+        .and_then(|location| Some(location.text_at(&["spec", "objectStorage", "prefix"])?.to_owned()))
+        .filter(|prefix| !prefix.is_empty())
+        .map_or_else(String::new, |prefix| format!("{}/", prefix.trim_matches('/')));
+    format!(
+        "restore execution failed: error downloading backup: error copying Backup to temp file: rpc error: \
+         code = Unknown desc = error getting object {prefix}backups/{backup_name}/{backup_name}.tar.gz: \
+         operation error S3: GetObject, https response error StatusCode: 404, RequestID: , HostID: , \
+         NoSuchKey: The specified key does not exist."
+    )
+}
+
 fn fail(scene: &Scene<'_>, restore: &mut Value, reason: &str) {
     set(restore, &["status", "failureReason"], reason);
     finish(scene, restore, "Failed");
+}
+
+fn finalize(scene: &Scene<'_>, restore: &mut Value, last: &str) {
+    set(restore, &["status", "hookStatus"], json!({}));
+    finish(scene, restore, last);
 }
 
 fn finish(scene: &Scene<'_>, restore: &mut Value, last: &str) {

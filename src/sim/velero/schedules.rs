@@ -6,10 +6,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::edit::{at, moment, name, phase, remove, replace, set, text, texts, time, truth};
+use super::cron_fault;
+use super::edit::{
+    as_written_by_velero, at, moment, name, phase, remove, replace, set, text, texts, time, truth,
+};
 use super::scene::{API_VERSION, Scene};
 use crate::api::object::Manifest;
-use crate::pipeline::config::cron::Cron;
+use crate::pipeline::config::cron::{Cron, CronError, Problem};
 use crate::sim::simulator::{Trigger, Write};
 
 /// The label by which a Backup knows its Schedule. The name is not shortened.
@@ -70,8 +73,11 @@ fn read_cron(expression: &str) -> Result<Cron, String> {
     if expression.is_empty() {
         return Err("Schedule must be a non-empty valid Cron expression".to_owned());
     }
-    expression.parse().map_err(|error: crate::pipeline::config::cron::CronError| {
-        format!("invalid schedule: {}", error.problem())
+    expression.parse().map_err(|error: CronError| match error.problem() {
+        Problem::ZoneAlone => {
+            format!("invalid schedule: missing fields after timezone in spec {expression:?}")
+        }
+        problem => format!("invalid schedule: {}", cron_fault::text(problem)),
     })
 }
 
@@ -108,6 +114,11 @@ fn backup(scene: &Scene<'_>, schedule: &Value) -> Value {
         "spec": template,
     });
     set(&mut backup, &["metadata", "labels", SCHEDULE_LABEL], name(schedule));
+    // The labels of the template and those of the Backup are the same map upstream.
+    if at(&backup, &["spec", "metadata", "labels"]).is_some() {
+        set(&mut backup, &["spec", "metadata", "labels", SCHEDULE_LABEL], name(schedule));
+    }
+    as_written_by_velero(&mut backup);
     if let Some(annotations) = at(schedule, &["metadata", "annotations"]).and_then(Value::as_object) {
         set(&mut backup, &["metadata", "annotations"], Value::Object(annotations.clone()));
     }

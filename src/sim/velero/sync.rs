@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::edit::{at, items, label, label_value, moment, name, phase, remove, set, text};
+use super::edit::{
+    as_written_by_velero, at, items, label, label_value, moment, name, phase, remove, set, text,
+};
 use super::locations::storage_path;
 use super::scene::Scene;
 use crate::sim::simulator::{ObjectStorage, StoredBackup, Write};
@@ -53,6 +55,7 @@ fn take_over(scene: &Scene<'_>, location: &Value, stored: &StoredBackup) -> Vec<
     set(&mut backup, &["spec", "storageLocation"], name(location));
     set(&mut backup, &["metadata", "labels", STORAGE_LOCATION_LABEL], label_value(name(location)));
     keep_known_owners(scene, &mut backup);
+    as_written_by_velero(&mut backup);
     let volumes = stored.contents.iter().filter(|item| is_volume_backup(item)).map(|item| {
         let mut volume = item.clone();
         forget_origin(&mut volume, scene.namespace);

@@ -36,7 +36,10 @@ fn deletions_that_are_refused() {
     set(&mut held, &["metadata", "annotations", "sim.flotilla.dev/hold-phase"], "InProgress");
     stage.create("c1", held);
     stage.settle();
-    for (backup_name, fault) in [("held", "backup is still in progress"), ("gone", "backup not found")] {
+    for (backup_name, fault) in [
+        ("held", "backup deletion failed: backup is still in progress"),
+        ("gone", "backup deletion failed: backup not found"),
+    ] {
         stage.create("c1", deletion_request(backup_name));
         stage.settle();
         let key = velero("DeleteBackupRequest", "delete");
@@ -90,7 +93,7 @@ fn the_server_tells_its_version() {
     stage.create("c1", request);
     stage.settle();
     let answered = stage.get("c1", &velero("ServerStatusRequest", "ask")).unwrap();
-    assert_eq!((phase(&answered), text(&answered, &["status", "serverVersion"])), ("Processed", "v1.18.1"));
+    assert_eq!((phase(&answered), text(&answered, &["status", "serverVersion"])), ("Processed", "v1.18.3"));
     stage.minute();
     assert!(stage.get("c1", &velero("ServerStatusRequest", "ask")).is_none());
 }

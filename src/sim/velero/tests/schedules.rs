@@ -76,7 +76,7 @@ fn a_skipped_slot_is_noted() {
 #[rstest]
 #[case("", "Schedule must be a non-empty valid Cron expression")]
 #[case("0 * * *", "invalid schedule: expected exactly 5 fields, found 4: [0 * * *]")]
-#[case("0 * * * 7", "invalid schedule: end of range (7) above maximum (6): 7")]
+#[case("60 * * * *", "invalid schedule: end of range (60) above maximum (59): \"60\"")]
 fn schedules_that_are_refused(#[case] cron: &str, #[case] fault: &str) {
     let mut stage = stage(&["c1"]);
     stage.create("c1", schedule(json!({"schedule": cron, "template": {}})));
