@@ -67,7 +67,8 @@ fn what_is_claimed_is_proven_by_a_test_that_exists() {
     for cells in feature_rows() {
         let [id, state, proof, real] = cells.as_slice() else { panic!("not four cells: {cells:?}") };
         let tests = code_words(proof);
-        let on_real_servers = tests.iter().any(|test| BOTH_STAGES.iter().any(|folder| test.starts_with(folder)));
+        let on_real_servers =
+            tests.iter().any(|test| BOTH_STAGES.iter().any(|folder| test.starts_with(folder)));
         match (real.as_str(), on_real_servers) {
             ("yes", true) | ("", false) => {}
             ("yes", false) => faults.push(format!("{id}: no named test runs on real servers")),

@@ -23,6 +23,7 @@ mod support;
 
 mod access;
 mod changes;
+mod collisions;
 mod configurations;
 mod hooks;
 mod kinds;

@@ -1,19 +1,14 @@
 //! Two configurations that meet on a cluster: one stays in force, the other waits there, and both say so.
 
-#![expect(clippy::unwrap_used, reason = "a fault here is a failed test")]
-
-mod support;
-
 use serde_json::{Value, json};
-use support::{User, VELERO, World, newest, own_policy_files, read};
+
+use crate::support::{self, User, VELERO, World, newest, own_policy_files, read};
+use crate::{BACKUP, INSTALL, RESTORE};
 
 /// The configuration that is on the cluster first. It is the younger one, and the later one in the order of names.
 const STORE: &str = "store-policies";
 /// The one that comes second.
 const BANK: &str = "bank-policies";
-const INSTALL: &str = "oadp-hdr-app-install";
-const BACKUP: &str = "oadp-hdr-app-backup";
-const RESTORE: &str = "oadp-hdr-app-restore";
 const SCHEDULE: &str = "acm-app-dpa-1-c1";
 const CREATE_SCHEDULE: &str = "create-schedule-resource";
 
@@ -27,9 +22,10 @@ async fn configure(world: &World, namespace: &str, keys: &[(&str, &str)]) {
         namespace,
     )
     .await;
-    let text = world.stage.with_storage(&support::input::project_file("configmaps/demo.yaml"));
+    let text = support::input::project_file("configmaps/demo.yaml");
     for mut config_map in flotilla::yaml::read_documents(&text).unwrap() {
         config_map["metadata"]["namespace"] = json!(namespace);
+        world.stage.tell_storage(&mut config_map);
         // Nothing falls due while a scenario runs: Velero would write into the Schedule.
         config_map["data"]["backupSchedule"] = json!("0 3 1 1 *");
         for (key, value) in keys {
