@@ -10,7 +10,7 @@ use std::path::Path;
 use cli_support::{Fleet, Running, flotilla, get, project, read, write};
 use flotilla::adapters::api_server::{ApiError, Connection, Mode};
 use flotilla::adapters::source;
-use flotilla::api::object::{GroupVersionKind, ObjectKey};
+use flotilla::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = "flotilla-policies";
@@ -44,6 +44,11 @@ impl User {
                 Err(error) => panic!("{}: {error}", found.place),
             }
         }
+    }
+
+    fn create(&self, value: Value) {
+        let manifest = Manifest::parse(value).unwrap();
+        self.runtime.block_on(self.connection.create(&manifest, Mode::Real)).unwrap();
     }
 
     fn key(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> ObjectKey {
@@ -121,6 +126,9 @@ fn a_cluster_is_backed_up_across_processes() {
     let kubeconfig = fleet.hub();
     let user = apply_policies(&fleet);
     user.label("c1", "acm-pv-dr", Some("backup"));
+    // Velero calls a backup of a namespace that is not there PartiallyFailed.
+    let app = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pacman"}});
+    User::new(&fleet.kubeconfig("c1")).create(app);
 
     let plan = flotilla(["plan", "--kubeconfig", &kubeconfig]).with_code(1);
     assert!(plan.stdout.contains("c1  flotilla-policies/oadp-hdr-app-install\n"), "{}", plan.stdout);

@@ -166,6 +166,7 @@ fn apply(server: &Server, write: Write) {
         Ok(())
         | Err(
             ApiError::AlreadyExists(_)
+            | ApiError::BeingDeleted(_)
             | ApiError::Conflict { .. }
             | ApiError::NotFound(_)
             | ApiError::Forbidden { terminating: Some(_), .. },

@@ -21,19 +21,100 @@ pub(super) struct Admitted {
     pub(super) causes: Vec<Cause>,
 }
 
-/// Prunes, defaults and checks an object.
-pub(super) fn admit(schema: &Value, object: &mut Value) -> Admitted {
+/// Prunes, defaults and checks an object; of one that comes to the status endpoint, the status alone is checked.
+pub(super) fn admit(schema: &Value, object: &mut Value, status: bool) -> Admitted {
     let mut admitted = Admitted { unknown: unknown_fields(schema, object), causes: Vec::new() };
     set_defaults(schema, object);
-    validate(schema, object, "", &mut admitted.causes);
+    if status {
+        if let Some(value) = object.get("status") {
+            validate(&schema["properties"]["status"], value, "", &mut admitted.causes);
+        }
+        // The texts name the place in the status, the fields that in the object.
+        for cause in &mut admitted.causes {
+            let place = if cause.field.is_empty() { "" } else { "." };
+            cause.field = format!("status{place}{}", cause.field);
+        }
+    } else {
+        validate(schema, object, "", &mut admitted.causes);
+    }
     admitted
 }
 
 /// Takes the fields that the schema does not know out of an object. Gives their paths.
-pub(super) fn unknown_fields(schema: &Value, object: &mut Value) -> Vec<String> {
+fn unknown_fields(schema: &Value, object: &mut Value) -> Vec<String> {
     let mut unknown = Vec::new();
     prune(schema, object, "", true, &mut unknown);
     unknown
+}
+
+/// What server-side apply says about an object that does not fit the types of its kind.
+pub(super) fn typed_fault(schema: &Value, object: &Value) -> Option<String> {
+    typed(schema, object, "", true)
+}
+
+fn typed(schema: &Value, value: &Value, path: &str, resource: bool) -> Option<String> {
+    let fault = |wanted: &str| Some(format!("{path}: expected {wanted}, got {}", typed_name(value)));
+    match (schema["type"].as_str(), value) {
+        (_, Value::Null) => None,
+        (Some("integer" | "number"), other) if !other.is_number() => fault("numeric (int or float)"),
+        (Some("string"), other) if !other.is_string() => fault("string"),
+        (Some("boolean"), other) if !other.is_boolean() => fault("boolean"),
+        (Some("array"), Value::Array(list)) => typed_list(schema, list, path),
+        (Some("array"), _) => fault("list"),
+        (Some("object") | None, Value::Object(map)) => map.iter().find_map(|(field, value)| {
+            if resource && matches!(field.as_str(), "apiVersion" | "kind" | "metadata") {
+                return None;
+            }
+            let below = schema["properties"].get(field);
+            let below =
+                below.or_else(|| schema.get("additionalProperties").filter(|below| below.is_object()));
+            let path = format!("{path}.{field}");
+            match below {
+                Some(below) => typed(below, value, &path, below[EMBEDDED] == true),
+                None if schema[PRESERVE] == true || schema["additionalProperties"] == true => None,
+                None => Some(format!("{path}: field not declared in schema")),
+            }
+        }),
+        (Some("object"), _) => fault("map"),
+        _ => None,
+    }
+}
+
+/// A value as the library of server-side apply names it.
+fn typed_name(value: &Value) -> String {
+    match value {
+        Value::String(_) => "string".to_owned(),
+        Value::Array(_) => "list".to_owned(),
+        Value::Object(_) => "map".to_owned(),
+        other => format!("&value.valueUnstructured{{Value:{other}}}"),
+    }
+}
+
+fn typed_list(schema: &Value, list: &[Value], path: &str) -> Option<String> {
+    let keys = schema["x-kubernetes-list-map-keys"].as_array().into_iter().flatten();
+    let keys: Vec<&str> = keys.filter_map(Value::as_str).collect();
+    for (index, entry) in list.iter().enumerate() {
+        let name = match schema["x-kubernetes-list-type"].as_str() {
+            Some("map") if keys.iter().all(|key| entry.get(key).is_none()) => {
+                return Some(format!(
+                    "{path}: element {index}: associative list with keys has an element that omits all key fields {keys:?} (and doesn't have default values for any key fields)"
+                ));
+            }
+            Some("map") => {
+                let pairs = keys.iter().filter_map(|key| Some(format!("{key}={}", entry.get(key)?)));
+                format!("[{}]", pairs.collect::<Vec<_>>().join(","))
+            }
+            _ => format!("[={entry}]"),
+        };
+        if list[..index].iter().any(|other| is_duplicate(schema, entry, other)) {
+            return Some(format!("{path}: duplicate entries for key {name}"));
+        }
+        let below = format!("{path}{}", if keys.is_empty() { format!("[{index}]") } else { name });
+        if let Some(fault) = typed(&schema["items"], entry, &below, false) {
+            return Some(fault);
+        }
+    }
+    None
 }
 
 fn join(path: &str, field: &str) -> String {
@@ -127,6 +208,11 @@ fn validate(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Cause>) 
     }
     if let Some(cause) = type_fault(schema, value, path) {
         causes.push(cause);
+        if schema["type"] == "integer" && value.is_f64() {
+            // The API server's validator checks a number in two places and loses the name in one.
+            let detail = format!("Checked value must be of type integer (default format) in {path}");
+            causes.push(Cause::invalid("<nil>", &Value::from(""), &detail));
+        }
         return;
     }
     if let Some(allowed) = schema["enum"].as_array()
@@ -156,7 +242,7 @@ fn type_fault(schema: &Value, value: &Value, path: &str) -> Option<Cause> {
             Cause::wrong_type(
                 path,
                 found,
-                &format!("{path} in body must be of type int-or-string: {found:?}"),
+                &format!("{path} in body must be of type integer,string: {found:?}"),
             )
         });
     }
@@ -170,25 +256,26 @@ fn type_fault(schema: &Value, value: &Value, path: &str) -> Option<Cause> {
 fn validate_text(schema: &Value, text: &str, path: &str, causes: &mut Vec<Cause>) {
     let shown = Value::from(text);
     let length = text.chars().count() as u64;
-    if let Some(least) = schema["minLength"].as_u64().filter(|least| length < *least) {
-        let detail = format!("{path} in body should be at least {least} chars long");
-        causes.push(Cause::invalid(path, &shown, &detail));
-    }
     if let Some(most) = schema["maxLength"].as_u64().filter(|most| length > *most) {
         causes.push(Cause {
             field: path.to_owned(),
             reason: "FieldValueTooLong",
             message: format!("Too long: may not be more than {most} bytes"),
         });
-    }
-    if let Some(pattern) = schema["pattern"].as_str()
+    } else if let Some(least) = schema["minLength"].as_u64().filter(|least| length < *least) {
+        let detail = format!("{path} in body should be at least {least} chars long");
+        causes.push(Cause::invalid(path, &shown, &detail));
+    } else if let Some(pattern) = schema["pattern"].as_str()
         && Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text))
     {
         causes.push(Cause::invalid(path, &shown, &format!("{path} in body should match '{pattern}'")));
     }
     if schema["format"] == "date-time" && text.parse::<jiff::Timestamp>().is_err() {
-        let detail = format!("{path} in body must be of type date-time: {text:?}");
-        causes.push(Cause::invalid(path, &shown, &detail));
+        causes.push(Cause::wrong_type(
+            path,
+            text,
+            &format!("{path} in body must be of type date-time: {text:?}"),
+        ));
     }
 }
 
@@ -236,9 +323,20 @@ fn validate_list(schema: &Value, list: &[Value], path: &str, causes: &mut Vec<Ca
             causes.push(Cause {
                 field: format!("{path}[{index}]"),
                 reason: "FieldValueDuplicate",
-                message: format!("Duplicate value: {entry}"),
+                message: format!("Duplicate value: {}", duplicate(schema, entry)),
             });
         }
+    }
+}
+
+/// As much of a duplicate as makes it one.
+fn duplicate(schema: &Value, entry: &Value) -> Value {
+    match (schema["x-kubernetes-list-map-keys"].as_array(), entry) {
+        (Some(keys), Value::Object(map)) => {
+            let keys = keys.iter().filter_map(Value::as_str);
+            keys.filter_map(|key| Some((key.to_owned(), map.get(key)?.clone()))).collect()
+        }
+        _ => entry.clone(),
     }
 }
 
@@ -256,18 +354,17 @@ fn is_duplicate(schema: &Value, entry: &Value, other: &Value) -> bool {
 }
 
 fn validate_map(schema: &Value, map: &Map<String, Value>, path: &str, causes: &mut Vec<Cause>) {
-    for field in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        if !map.contains_key(field) {
-            causes.push(Cause::required(join(path, field), ""));
-        }
+    let length = map.len() as u64;
+    if let Some(least) = schema["minProperties"].as_u64().filter(|least| length < *least) {
+        let detail = format!("{path} in body should have at least {least} properties");
+        causes.push(Cause::invalid(path, &Value::from(length), &detail));
     }
-    for (bound, broken, words) in [("minProperties", true, "at least"), ("maxProperties", false, "at most")] {
-        let length = map.len() as u64;
-        let limit = schema[bound].as_u64();
-        if let Some(limit) = limit.filter(|limit| if broken { length < *limit } else { length > *limit }) {
-            let detail = format!("{path} in body should have {words} {limit} properties");
-            causes.push(Cause::invalid(path, &Value::from(length), &detail));
-        }
+    if let Some(most) = schema["maxProperties"].as_u64().filter(|most| length > *most) {
+        causes.push(Cause {
+            field: path.to_owned(),
+            reason: "FieldValueTooMany",
+            message: format!("Too many: {length}: must have at most {most} items"),
+        });
     }
     for (field, value) in map {
         // Metadata is checked for every kind alike.
@@ -278,6 +375,11 @@ fn validate_map(schema: &Value, map: &Map<String, Value>, path: &str, causes: &m
         let below = below.or_else(|| schema.get("additionalProperties").filter(|below| below.is_object()));
         if let Some(below) = below {
             validate(below, value, &join(path, field), causes);
+        }
+    }
+    for field in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !map.contains_key(field) {
+            causes.push(Cause::required(join(path, field), ""));
         }
     }
 }
@@ -331,7 +433,7 @@ mod tests {
 
     fn run(spec: &Value) -> (Value, Vec<String>, Vec<String>) {
         let mut object = json!({"apiVersion": "a/v1", "kind": "A", "metadata": {"name": "x"}, "spec": spec});
-        let admitted = admit(&schema(), &mut object);
+        let admitted = admit(&schema(), &mut object, false);
         let causes =
             admitted.causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
         (object["spec"].clone(), admitted.unknown, causes)

@@ -78,6 +78,12 @@ impl Cause {
         Self { field: field.into(), reason: "FieldValueNotSupported", message }
     }
 
+    /// A text that is too long.
+    pub fn too_long(field: impl Into<String>, limit: usize) -> Self {
+        let message = format!("Too long: may not be more than {limit} bytes");
+        Self { field: field.into(), reason: "FieldValueTooLong", message }
+    }
+
     /// A field that must not be set or changed.
     pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
         Self { field: field.into(), reason: "FieldValueForbidden", message: join("Forbidden", detail) }
@@ -94,12 +100,18 @@ pub enum ApiError {
     /// The object is not there.
     #[error("{} {:?} not found", .0.resource(), .0.name)]
     NotFound(Subject),
-    /// No such path or resource.
+    /// No such path or resource, where a built-in group answers.
     #[error("the server could not find the requested resource")]
     UnknownPath,
+    /// No such path at all: a text, no `Status`.
+    #[error("404 page not found")]
+    NoPage,
     /// An object of that name is there already.
     #[error("{} {:?} already exists", .0.resource(), .0.name)]
     AlreadyExists(Subject),
+    /// An object of that name is there and waits for its finalizers.
+    #[error("object is being deleted: {} {:?} already exists", .0.resource(), .0.name)]
+    BeingDeleted(Subject),
     /// A precondition does not hold.
     #[error("Operation cannot be fulfilled on {} {:?}: {problem}", subject.resource(), subject.name)]
     Conflict {
@@ -128,8 +140,8 @@ pub enum ApiError {
     #[error("{0}")]
     BadRequest(String),
     /// A patch that cannot be carried out.
-    #[error("the server rejected our request due to an error in our request: {0}")]
-    Unprocessable(String),
+    #[error("the server rejected our request due to an error in our request")]
+    Unprocessable,
     /// No or another bearer token.
     #[error("Unauthorized")]
     Unauthorized,
@@ -149,6 +161,36 @@ pub enum ApiError {
     /// The verb does not exist here.
     #[error("the server does not allow this method on the requested resource")]
     MethodNotAllowed,
+    /// The verb does not exist for a custom kind or one of its subresources.
+    #[error("{verb} is not supported on resources of kind {:?}", subject.resource())]
+    VerbNotSupported {
+        /// The verb.
+        verb: &'static str,
+        /// The collection.
+        subject: Subject,
+    },
+    /// The patch is in a format that a built-in kind does not read.
+    #[error("415: Unsupported Media Type")]
+    UnsupportedPatch,
+    /// None of the forms that the client accepts is there.
+    #[error("{0}")]
+    NotAcceptable(&'static str),
+    /// A resource version that the server has not reached yet.
+    #[error("Timeout: Too large resource version: {asked}, current: {current}")]
+    TooLargeVersion {
+        /// The version asked for.
+        asked: u64,
+        /// The latest one.
+        current: u64,
+    },
+    /// A refusal of an object in which something is to be warned of as well.
+    #[error("{error}")]
+    Warned {
+        /// The refusal.
+        error: Box<Self>,
+        /// For the `Warning` header.
+        warnings: Vec<String>,
+    },
     /// The body is in a format that this resource does not read.
     #[error(
         "the body of the request was in an unknown format - accepted media types include: {}", .0.join(", ")
@@ -168,9 +210,15 @@ pub enum ApiError {
     Internal(String),
 }
 
+/// The text names a fault once, the list of causes as often as it was found.
 fn causes_text(causes: &[Cause]) -> String {
-    let texts: Vec<String> =
-        causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+    let mut texts: Vec<String> = Vec::new();
+    for cause in causes {
+        let text = format!("{}: {}", cause.field, cause.message);
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
     if texts.len() == 1 { texts.concat() } else { format!("[{}]", texts.join(", ")) }
 }
 
@@ -188,15 +236,21 @@ impl ApiError {
     /// HTTP status code.
     pub fn code(&self) -> u16 {
         match self {
-            Self::NotFound(_) | Self::UnknownPath => 404,
-            Self::AlreadyExists(_) | Self::Conflict { .. } | Self::ApplyConflict { .. } => 409,
-            Self::Invalid { .. } | Self::Unprocessable(_) => 422,
+            Self::NotFound(_) | Self::UnknownPath | Self::NoPage => 404,
+            Self::AlreadyExists(_)
+            | Self::BeingDeleted(_)
+            | Self::Conflict { .. }
+            | Self::ApplyConflict { .. } => 409,
+            Self::Invalid { .. } | Self::Unprocessable => 422,
             Self::BadRequest(_) => 400,
             Self::Unauthorized => 401,
             Self::Forbidden { .. } => 403,
             Self::Expired(_) => 410,
-            Self::MethodNotAllowed => 405,
-            Self::UnsupportedMediaType(_) => 415,
+            Self::MethodNotAllowed | Self::VerbNotSupported { .. } => 405,
+            Self::NotAcceptable(_) => 406,
+            Self::UnsupportedMediaType(_) | Self::UnsupportedPatch => 415,
+            Self::TooLargeVersion { .. } => 504,
+            Self::Warned { error, .. } => error.code(),
             Self::NotImplemented(_) => 501,
             Self::Unavailable => 503,
             Self::Busy => 429,
@@ -207,16 +261,19 @@ impl ApiError {
     /// `Status.reason`.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::NotFound(_) | Self::UnknownPath => "NotFound",
-            Self::AlreadyExists(_) => "AlreadyExists",
+            Self::NotFound(_) | Self::UnknownPath | Self::NoPage => "NotFound",
+            Self::AlreadyExists(_) | Self::BeingDeleted(_) => "AlreadyExists",
             Self::Conflict { .. } | Self::ApplyConflict { .. } => "Conflict",
-            Self::Invalid { .. } | Self::Unprocessable(_) => "Invalid",
+            Self::Invalid { .. } | Self::Unprocessable => "Invalid",
             Self::BadRequest(_) => "BadRequest",
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden { .. } => "Forbidden",
             Self::Expired(_) => "Expired",
-            Self::MethodNotAllowed => "MethodNotAllowed",
-            Self::UnsupportedMediaType(_) => "UnsupportedMediaType",
+            Self::MethodNotAllowed | Self::VerbNotSupported { .. } => "MethodNotAllowed",
+            Self::NotAcceptable(_) => "NotAcceptable",
+            Self::UnsupportedMediaType(_) | Self::UnsupportedPatch => "UnsupportedMediaType",
+            Self::TooLargeVersion { .. } => "Timeout",
+            Self::Warned { error, .. } => error.reason(),
             Self::Unavailable => "ServiceUnavailable",
             Self::Busy => "TooManyRequests",
             Self::NotImplemented(_) | Self::Internal(_) => "",
@@ -226,7 +283,10 @@ impl ApiError {
     /// The whole `metav1.Status`.
     pub fn to_status(&self) -> Value {
         let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.to_string(), "reason": self.reason(), "code": self.code()});
+            "message": self.to_string(), "code": self.code()});
+        if !self.reason().is_empty() {
+            status["reason"] = json!(self.reason());
+        }
         let details = self.details();
         if !details.is_null() {
             status["details"] = details;
@@ -236,15 +296,15 @@ impl ApiError {
 
     fn details(&self) -> Value {
         let of = |subject: &Subject, kind: &str| {
-            let mut details = json!({"name": subject.name, "kind": kind});
-            if !subject.group.is_empty() {
-                details["group"] = json!(subject.group);
-            }
-            details
+            let parts = [("name", &*subject.name), ("kind", kind), ("group", &*subject.group)];
+            let parts = parts.into_iter().filter(|(_, text)| !text.is_empty());
+            parts.map(|(field, text)| (field.to_owned(), json!(text))).collect::<Value>()
         };
         match self {
             Self::NotFound(subject)
             | Self::AlreadyExists(subject)
+            | Self::BeingDeleted(subject)
+            | Self::VerbNotSupported { subject, .. }
             | Self::Conflict { subject, .. }
             | Self::Forbidden { subject, terminating: None, .. } => of(subject, &subject.plural),
             Self::Forbidden { subject, terminating: Some(namespace), .. } => {
@@ -269,12 +329,18 @@ impl ApiError {
                 json!({"causes": causes.collect::<Vec<_>>()})
             }
             Self::Unavailable | Self::Busy => json!({"retryAfterSeconds": 1}),
-            Self::UnknownPath
+            Self::TooLargeVersion { .. } => json!({"retryAfterSeconds": 1, "causes": [
+                {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}),
+            Self::Warned { error, .. } => error.details(),
+            Self::UnknownPath | Self::Unprocessable | Self::MethodNotAllowed | Self::UnsupportedPatch => {
+                json!({})
+            }
+            Self::NotAcceptable(text) if text.starts_with("406") => json!({}),
+            Self::NoPage
             | Self::BadRequest(_)
-            | Self::Unprocessable(_)
             | Self::Unauthorized
             | Self::Expired(_)
-            | Self::MethodNotAllowed
+            | Self::NotAcceptable(_)
             | Self::UnsupportedMediaType(_)
             | Self::NotImplemented(_)
             | Self::Internal(_) => Value::Null,

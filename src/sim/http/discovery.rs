@@ -3,7 +3,10 @@
 use axum::http::StatusCode;
 use axum::http::header::ACCEPT;
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::super::kinds::{Kind, Kinds, Origin, Scope};
 use super::super::status::ApiError;
@@ -12,6 +15,11 @@ use super::{header, json_response, typed_response};
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/// Custom kinds tell the same in another order.
+const CUSTOM_VERBS: &[&str] =
+    &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+/// A namespace is deleted one by one.
+const NAMESPACE_VERBS: &[&str] = &["create", "delete", "get", "list", "patch", "update", "watch"];
 const SUBRESOURCE_VERBS: &[&str] = &["get", "patch", "update"];
 
 fn wants_aggregated(call: &Call) -> bool {
@@ -76,6 +84,9 @@ pub(super) fn resources(call: &Call, group: &str, version: &str) -> Result<Respo
             let mut resource = json!({"name": kind.plural, "singularName": kind.singular,
                 "namespaced": kind.scope == Scope::Namespaced, "kind": kind.kind, "verbs": verbs(kind)});
             add_names(&mut resource, kind);
+            if kind.origin != Origin::Review {
+                resource["storageVersionHash"] = json!(storage_version_hash(kind));
+            }
             let subresources = subresources(kind).into_iter().map(|name| {
                 json!({"name": format!("{}/{name}", kind.plural), "singularName": "",
                     "namespaced": kind.scope == Scope::Namespaced, "kind": kind.kind,
@@ -84,8 +95,10 @@ pub(super) fn resources(call: &Call, group: &str, version: &str) -> Result<Respo
             std::iter::once(resource).chain(subresources).collect::<Vec<_>>()
         })
         .collect();
-    let list = json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version,
-        "resources": resources});
+    let mut list = json!({"kind": "APIResourceList", "groupVersion": group_version, "resources": resources});
+    if !group.is_empty() {
+        list["apiVersion"] = json!("v1");
+    }
     Ok(json_response(StatusCode::OK, &list))
 }
 
@@ -103,7 +116,8 @@ fn aggregated(kinds: &Kinds, wanted: impl Fn(&str) -> bool) -> Response {
                     json!({"version": version, "freshness": "Current", "resources": resources})
                 })
                 .collect();
-            json!({"metadata": {"name": group}, "versions": versions})
+            let metadata = if group.is_empty() { json!({}) } else { json!({"name": group}) };
+            json!({"metadata": metadata, "versions": versions})
         })
         .collect();
     let list = json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {},
@@ -112,7 +126,11 @@ fn aggregated(kinds: &Kinds, wanted: impl Fn(&str) -> bool) -> Response {
 }
 
 fn aggregated_resource(kind: &Kind) -> Value {
-    let response_kind = json!({"group": kind.group, "version": kind.version, "kind": kind.kind});
+    let response_kind = match kind.origin {
+        Origin::Custom => json!({"group": kind.group, "version": kind.version, "kind": kind.kind}),
+        // The server leaves out what is said above already.
+        Origin::BuiltIn | Origin::Review => json!({"group": "", "version": "", "kind": kind.kind}),
+    };
     let mut resource = json!({"resource": kind.plural, "responseKind": response_kind,
         "scope": match kind.scope { Scope::Cluster => "Cluster", Scope::Namespaced => "Namespaced" },
         "singularResource": kind.singular, "verbs": verbs(kind)});
@@ -125,6 +143,12 @@ fn aggregated_resource(kind: &Kind) -> Value {
         resource["subresources"] = json!(subresources);
     }
     resource
+}
+
+/// `discovery.StorageVersionHash`.
+fn storage_version_hash(kind: &Kind) -> String {
+    let digest = Sha256::digest(format!("{}/{}/{}", kind.group, kind.storage_version, kind.kind));
+    STANDARD.encode(&digest[..8])
 }
 
 fn of_version<'a>(kinds: &'a Kinds, group: &str, version: &str) -> impl Iterator<Item = &'a Kind> {
@@ -145,7 +169,12 @@ fn add_names(resource: &mut Value, kind: &Kind) {
 }
 
 fn verbs(kind: &Kind) -> &'static [&'static str] {
-    if kind.origin == Origin::Review { &["create"] } else { VERBS }
+    match kind.origin {
+        Origin::Review => &["create"],
+        Origin::Custom => CUSTOM_VERBS,
+        Origin::BuiltIn if kind.is("", "Namespace") => NAMESPACE_VERBS,
+        Origin::BuiltIn => VERBS,
+    }
 }
 
 fn subresources(kind: &Kind) -> Vec<&'static str> {

@@ -1,8 +1,10 @@
 //! The Kubernetes API over HTTP: from a request to the store and back. No rule about objects lives here.
 
+mod decode;
 mod discovery;
 mod list;
 mod openapi;
+mod options;
 mod output;
 mod protobuf;
 mod request;
@@ -19,16 +21,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WARNING};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::faults::Fault;
-use super::kinds::Origin;
+use super::kinds::{CORE, Origin};
 use super::server::Server;
-use super::status::ApiError;
-use request::{Call, Query, Target};
+use super::status::{ApiError, Subject};
+use request::{Call, Endpoint, Query, Target};
 
 /// Largest body that a server reads, bytes (the API server's limit).
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
@@ -71,7 +73,19 @@ async fn answer(server: &Arc<Server>, path: &str, request: Request) -> Result<Re
         path.split('/').filter(|part| !part.is_empty()).map(request::percent_decode).collect();
     let call = Call { server: Arc::clone(server), method: parts.method, query, headers: parts.headers, body };
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    route(&call, &segments)
+    match route(&call, &segments) {
+        Err(ApiError::UnknownPath) if !is_built_in(&segments) => Err(ApiError::NoPage),
+        other => other,
+    }
+}
+
+/// Whether a path belongs to a group that is part of the server: there an unknown one is answered with a `Status`.
+fn is_built_in(segments: &[&str]) -> bool {
+    match segments {
+        ["api", ..] => true,
+        ["apis", group, _, _, ..] => CORE.iter().any(|row| row.group == *group),
+        _ => false,
+    }
 }
 
 fn route(call: &Call, segments: &[&str]) -> Result<Response, ApiError> {
@@ -88,13 +102,21 @@ fn route(call: &Call, segments: &[&str]) -> Result<Response, ApiError> {
         ["openapi", "v3"] => Ok(openapi::v3_index(call)),
         ["openapi", "v3", "api", version] => openapi::v3(call, "", version),
         ["openapi", "v3", "apis", group, version] => openapi::v3(call, group, version),
-        ["api", version, rest @ ..] => resource(call, "", version, rest),
-        ["apis", group, version, rest @ ..] => resource(call, group, version, rest),
+        ["api", version, "watch", rest @ ..] => resource(call, "", version, rest, true),
+        ["apis", group, version, "watch", rest @ ..] => resource(call, group, version, rest, true),
+        ["api", version, rest @ ..] => resource(call, "", version, rest, false),
+        ["apis", group, version, rest @ ..] => resource(call, group, version, rest, false),
         _ => Err(ApiError::UnknownPath),
     }
 }
 
-fn resource(call: &Call, group: &str, version: &str, rest: &[&str]) -> Result<Response, ApiError> {
+fn resource(
+    call: &Call,
+    group: &str,
+    version: &str,
+    rest: &[&str],
+    watch: bool,
+) -> Result<Response, ApiError> {
     let kinds = call.server.store().kinds();
     let target = Target::parse(&kinds, group, version, rest)?;
     if call.server.faults().forbids(&target.kind.kind) {
@@ -104,15 +126,28 @@ fn resource(call: &Call, group: &str, version: &str, rest: &[&str]) -> Result<Re
     if target.kind.origin == Origin::Review {
         return review::answer(call, &target);
     }
+    let custom = target.kind.origin == Origin::Custom;
+    let main = target.endpoint == Endpoint::Main;
     match (&call.method, target.name.is_some()) {
-        (&Method::GET, _) if call.query.flag("watch") => watch::watch(call, &target),
+        (&Method::GET, _) if watch => watch::watch(call, &target),
+        (&Method::GET, false) if call.query.flag("watch") => watch::watch(call, &target),
         (&Method::GET, false) => list::list(call, &target),
         (&Method::GET, true) => list::get(call, &target),
         (&Method::POST, false) => write::create(call, &target),
+        (&Method::POST, true) if custom && main => write::create(call, &target),
         (&Method::PUT, true) => write::replace(call, &target),
         (&Method::PATCH, true) => write::patch(call, &target),
-        (&Method::DELETE, true) => write::delete(call, &target),
-        (&Method::DELETE, false) => write::delete_collection(call, &target),
+        (&Method::PUT | &Method::PATCH, false) if custom => {
+            Err(ApiError::BadRequest("name must be provided".to_owned()))
+        }
+        (&Method::DELETE, true) if main => write::delete(call, &target),
+        (&Method::DELETE, false) if !target.kind.is("", "Namespace") => {
+            write::delete_collection(call, &target)
+        }
+        (method @ (&Method::POST | &Method::DELETE), _) if custom => {
+            let verb = if *method == Method::POST { "create" } else { "delete" };
+            Err(ApiError::VerbNotSupported { verb, subject: Subject::new(&target.kind, "") })
+        }
         _ => Err(ApiError::MethodNotAllowed),
     }
 }
@@ -153,7 +188,29 @@ fn typed_response(code: StatusCode, content_type: &str, value: &Value) -> Respon
 
 fn refusal(error: &ApiError) -> Response {
     let code = StatusCode::from_u16(error.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    json_response(code, &error.to_status())
+    match error {
+        ApiError::NoPage => {
+            let kind = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
+            (code, kind, format!("{error}\n")).into_response()
+        }
+        ApiError::TooLargeVersion { .. } => {
+            ([(RETRY_AFTER, "1")], json_response(code, &error.to_status())).into_response()
+        }
+        ApiError::Warned { warnings, .. } => with_warnings(json_response(code, &error.to_status()), warnings),
+        other => json_response(code, &other.to_status()),
+    }
+}
+
+/// Adds the `Warning` headers of an answer.
+fn with_warnings(mut response: Response, warnings: &[String]) -> Response {
+    for warning in warnings {
+        let text = format!("299 - {}", Value::String(warning.clone()));
+        // A text that no header can carry is left out.
+        if let Ok(text) = HeaderValue::from_str(&text) {
+            response.headers_mut().append(WARNING, text);
+        }
+    }
+    response
 }
 
 /// A header as text, empty when absent.

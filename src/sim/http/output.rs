@@ -7,6 +7,7 @@ use axum::http::header::ACCEPT;
 use serde_json::{Map, Value, json};
 
 use super::super::kinds::{Kind, Origin};
+use super::super::status::ApiError;
 use super::table;
 use crate::api::object::Manifest;
 use jiff::Timestamp;
@@ -21,6 +22,10 @@ pub(super) enum Form {
     /// `meta.k8s.io/v1 PartialObjectMetadata`.
     Metadata,
 }
+
+/// What a client hears that accepts JSON in an unknown form alone, and one that accepts no JSON.
+const OTHER_FORM: &str = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf";
+const OTHER_TYPE: &str = "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
 
 /// `includeObject` of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +47,18 @@ pub(super) struct ListFacts {
 
 impl Form {
     /// The first form that the client names and the server has.
-    pub(super) fn negotiate(headers: &HeaderMap, include: Option<&str>) -> Self {
-        for choice in super::header(headers, &ACCEPT).split(',') {
+    pub(super) fn negotiate(headers: &HeaderMap, include: Option<&str>) -> Result<Self, ApiError> {
+        let mut other_form = false;
+        let accept = super::header(headers, &ACCEPT);
+        if accept.trim().is_empty() {
+            return Ok(Self::Whole);
+        }
+        for choice in accept.split(',') {
             let mut parts = choice.split(';').map(str::trim);
-            if !matches!(parts.next(), Some("application/json" | "*/*" | "application/*")) {
+            if !matches!(
+                parts.next(),
+                Some("application/json" | "application/yaml" | "*/*" | "application/*")
+            ) {
                 continue;
             }
             let parameters: Vec<&str> = parts.collect();
@@ -56,19 +69,19 @@ impl Form {
                     .unwrap_or_default()
             };
             match (named("as"), named("v")) {
-                ("", _) => return Self::Whole,
+                ("", _) => return Ok(Self::Whole),
                 ("Table", "v1") => {
-                    return Self::Table(match include {
+                    return Ok(Self::Table(match include {
                         Some("None") => Include::None,
                         Some("Object") => Include::Object,
                         _ => Include::Metadata,
-                    });
+                    }));
                 }
-                ("PartialObjectMetadata" | "PartialObjectMetadataList", "v1") => return Self::Metadata,
-                _ => {}
+                ("PartialObjectMetadata" | "PartialObjectMetadataList", "v1") => return Ok(Self::Metadata),
+                _ => other_form = true,
             }
         }
-        Self::Whole
+        Err(ApiError::NotAcceptable(if other_form { OTHER_FORM } else { OTHER_TYPE }))
     }
 
     /// One object.
@@ -103,6 +116,10 @@ impl Form {
         }
         match self {
             Self::Whole => {
+                if kind.origin == Origin::Custom {
+                    // Lists of custom kinds are untyped in the server: there is no `omitempty`.
+                    metadata.entry("continue").or_insert_with(|| json!(""));
+                }
                 let items: Vec<Value> = items.iter().map(|item| item_of_list(kind, item)).collect();
                 json!({"apiVersion": kind.api_version(), "kind": kind.list_kind, "metadata": metadata,
                     "items": items})

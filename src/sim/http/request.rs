@@ -5,14 +5,11 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, Method, Uri};
-use serde_json::Value;
 
-use super::super::kinds::{Kind, Kinds, Scope};
+use super::super::kinds::{Kind, Kinds, Origin, Scope};
 use super::super::server::Server;
 use super::super::status::{ApiError, Subject};
 use super::super::store::{FieldValidation, Part, Place, WriteOptions};
-use super::protobuf;
-use crate::yaml::{self, Dialect};
 
 /// One request.
 pub(super) struct Call {
@@ -81,6 +78,10 @@ impl Target {
         let (plural, name, endpoint) = match rest {
             [plural] => (plural, None, Endpoint::Main),
             [plural, name] => (plural, Some((*name).to_owned()), Endpoint::Main),
+            [plural, name, other] if is_custom(kinds, group, version, plural, other) => {
+                let kind = kinds.at_path(group, version, plural).ok_or(ApiError::UnknownPath)?;
+                return Err(ApiError::NotFound(Subject::new(kind, name)));
+            }
             [plural, name, "status"] => (plural, Some((*name).to_owned()), Endpoint::Status),
             [plural @ "namespaces", name, "finalize"] => {
                 (plural, Some((*name).to_owned()), Endpoint::Finalize)
@@ -112,28 +113,17 @@ impl Target {
     }
 }
 
+/// Whether a path leads below an object of a custom kind to a subresource that it does not have.
+fn is_custom(kinds: &Kinds, group: &str, version: &str, plural: &str, subresource: &str) -> bool {
+    kinds.at_path(group, version, plural).is_some_and(|kind| {
+        kind.origin == Origin::Custom && (subresource != "status" || !kind.status_subresource)
+    })
+}
+
 impl Call {
     /// The media type of the body without parameters.
     pub(super) fn media_type(&self) -> &str {
         super::header(&self.headers, &CONTENT_TYPE).split(';').next().unwrap_or_default().trim()
-    }
-
-    /// The body as JSON or YAML.
-    pub(super) fn body_value(&self) -> Result<Value, ApiError> {
-        if self.media_type() == "application/vnd.kubernetes.protobuf" {
-            let accepted = vec!["application/json", "application/yaml"];
-            return protobuf::read(&self.body).ok_or(ApiError::UnsupportedMediaType(accepted));
-        }
-        if let Ok(value) = serde_json::from_slice(&self.body) {
-            return Ok(value);
-        }
-        let fault = |error: &dyn std::fmt::Display| {
-            ApiError::BadRequest(format!(
-                "the object provided is unrecognized (must be of type object): {error}"
-            ))
-        };
-        let text = std::str::from_utf8(&self.body).map_err(|error| fault(&error))?;
-        yaml::read(text, Dialect::Kubernetes).map_err(|error| fault(&error))
     }
 
     /// How the request wants its write done.

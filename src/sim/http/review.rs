@@ -13,12 +13,15 @@ pub(super) fn answer(call: &Call, target: &Target) -> Result<Response, ApiError>
     if call.method != Method::POST || target.name.is_some() {
         return Err(ApiError::MethodNotAllowed);
     }
-    let mut review = call.body_value()?;
+    let mut review = call.body_object(&target.kind)?;
     if !review.is_object() {
         return Err(ApiError::BadRequest("a review must be a mapping".to_owned()));
     }
     review["kind"] = json!(target.kind.kind);
     review["apiVersion"] = json!(target.kind.api_version());
+    if review["metadata"].is_null() {
+        review["metadata"] = json!({});
+    }
     review["status"] = status(call, &target.kind.kind, &review);
     Ok(json_response(StatusCode::CREATED, &review))
 }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::kinds::Kind;
+use super::super::kinds::{Kind, Origin};
 use super::super::status::ApiError;
+use super::super::store::key_problems;
 use super::request::{Query, Target};
 use crate::api::object::Manifest;
 use crate::api::selector::{self, Requirement};
@@ -61,8 +62,7 @@ pub(super) struct Filter {
 impl Filter {
     /// From the query; a name in the path is a field selector too.
     pub(super) fn parse(query: &Query, target: &Target) -> Result<Self, ApiError> {
-        let labels = selector::parse_text(query.text("labelSelector").unwrap_or_default())
-            .map_err(|error| ApiError::BadRequest(format!("unable to parse requirement: {error}")))?;
+        let labels = parse_labels(query.text("labelSelector").unwrap_or_default())?;
         let mut fields = parse_fields(query.text("fieldSelector").unwrap_or_default(), &target.kind)?;
         if let Some(name) = &target.name {
             fields.push(FieldRequirement {
@@ -103,6 +103,30 @@ fn field_text(object: &Manifest, path: &str) -> String {
     }
 }
 
+fn parse_labels(text: &str) -> Result<Vec<Requirement>, ApiError> {
+    let fault = |problem: &str| ApiError::BadRequest(problem.to_owned());
+    let requirements = selector::parse_text(text).map_err(|error| {
+        if text.trim_end().ends_with(" in") || text.trim_end().ends_with(" notin") {
+            return fault("unable to parse requirement: found '' expected: '('");
+        }
+        fault(&format!("unable to parse requirement: {error}"))
+    })?;
+    for requirement in &requirements {
+        if let Some(problem) = key_problems(&requirement.key).first() {
+            let key = &requirement.key;
+            return Err(fault(&format!(
+                "unable to parse requirement: <nil>: Invalid value: {key:?}: {problem}"
+            )));
+        }
+        for value in &requirement.values {
+            if let Some(second) = value.split_whitespace().nth(1) {
+                return Err(fault(&format!("found '{second}', expected: ',' or 'end of string'")));
+            }
+        }
+    }
+    Ok(requirements)
+}
+
 fn parse_fields(text: &str, kind: &Kind) -> Result<Vec<FieldRequirement>, ApiError> {
     text.split(',')
         .filter(|part| !part.is_empty())
@@ -112,15 +136,19 @@ fn parse_fields(text: &str, kind: &Kind) -> Result<Vec<FieldRequirement>, ApiErr
             } else if let Some((path, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
                 (path, true, value)
             } else {
-                return Err(ApiError::BadRequest(format!("invalid field selector: {text:?}")));
+                return Err(ApiError::BadRequest(format!(
+                    "invalid selector: '{text}'; can't understand '{part}'"
+                )));
             };
             let known = matches!(path, "metadata.name" | "metadata.namespace")
                 || FIELDS.iter().any(|(group, name, paths)| kind.is(group, name) && paths.contains(&path));
             if !known {
-                return Err(ApiError::BadRequest(format!(
-                    "Unable to find {:?} that match label selector \"\", field selector {text:?}: field label not supported: {path}",
-                    kind.gvk().to_string()
-                )));
+                let listed = FIELDS.iter().any(|(group, name, _)| kind.is(group, name));
+                return Err(ApiError::BadRequest(if listed || kind.origin == Origin::Custom {
+                    format!("field label not supported: {path}")
+                } else {
+                    format!("{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
+                }));
             }
             // Events are stored in the shape of the core group.
             let path = path.replacen("regarding.", "involvedObject.", 1);

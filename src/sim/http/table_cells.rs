@@ -13,7 +13,12 @@ pub(super) fn value(column: &Column, object: &Manifest, now: Timestamp) -> Value
         Cell::Count(fields) => {
             let count =
                 |field: &&str| object.at(&[field]).and_then(Value::as_object).map_or(0, serde_json::Map::len);
-            fields.iter().map(count).sum::<usize>().to_string()
+            // The type of the column is string, its cells are numbers.
+            return json!(fields.iter().map(count).sum::<usize>());
+        }
+        Cell::RoleRef => {
+            let part = |field| object.text_at(&["roleRef", field]).unwrap_or_default();
+            format!("{}/{}", part("kind"), part("name"))
         }
         Cell::PodReady => {
             let statuses = list(object, &["status", "containerStatuses"]);

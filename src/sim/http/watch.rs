@@ -19,6 +19,7 @@ use super::super::kinds::{Kind, Origin};
 use super::super::server::Server;
 use super::super::status::ApiError;
 use super::super::store::{Change, ChangeKind, State, from_stored};
+use super::options;
 use super::output::Form;
 use super::request::{Call, Target};
 use super::selectors::Filter;
@@ -34,18 +35,7 @@ pub(super) fn watch(call: &Call, target: &Target) -> Result<Response, ApiError> 
     let filter = Filter::parse(&call.query, target)?;
     let query = &call.query;
     let initial = query.flag("sendInitialEvents");
-    if initial && query.text("resourceVersionMatch") != Some("NotOlderThan") {
-        return Err(ApiError::BadRequest(
-            "resourceVersionMatch is required and must be NotOlderThan when sendInitialEvents is set"
-                .to_owned(),
-        ));
-    }
-    let from = match query.text("resourceVersion") {
-        None | Some("0") => None,
-        Some(text) => Some(text.parse::<u64>().map_err(|_| {
-            ApiError::BadRequest(format!("resourceVersion: Invalid value: {text:?}: must be a number"))
-        })?),
-    };
+    let from = Some(options::of_watch(query)?).filter(|version| *version > 0);
     let now = Instant::now();
     let timeout = query.number("timeoutSeconds").map_or(LONGEST, Duration::from_secs);
     let mut stream = Stream {
@@ -53,7 +43,8 @@ pub(super) fn watch(call: &Call, target: &Target) -> Result<Response, ApiError> 
         kind: Arc::clone(&target.kind),
         namespace: target.namespace.clone(),
         filter,
-        form: Form::negotiate(&call.headers, query.text("includeObject")),
+        form: Form::negotiate(&call.headers, query.text("includeObject"))?,
+        columns_told: false,
         bookmarks: query.flag("allowWatchBookmarks"),
         position: 0,
         lines: VecDeque::new(),
@@ -84,6 +75,8 @@ struct Stream {
     namespace: Option<String>,
     filter: Filter,
     form: Form,
+    /// Whether a table has told its columns: only the first one does.
+    columns_told: bool,
     bookmarks: bool,
     /// Everything up to this resource version has been told.
     position: u64,
@@ -163,10 +156,18 @@ impl Stream {
         let keeps = |object: &Manifest| self.filter.is_empty() || self.filter.keeps(object);
         let name = match &change.kind {
             ChangeKind::Added => keeps(&change.object).then_some("ADDED"),
-            ChangeKind::Deleted => keeps(&change.object).then_some("DELETED"),
+            ChangeKind::Deleted(before) => (keeps(before) || keeps(&change.object)).then_some("DELETED"),
             ChangeKind::Modified(before) => match (keeps(before), keeps(&change.object)) {
                 (true, true) => Some("MODIFIED"),
-                (true, false) => Some("DELETED"),
+                (true, false) => {
+                    // What leaves is told as it was, under the version of the change.
+                    let mut last = before.to_value();
+                    last["metadata"]["resourceVersion"] = json!(change.version.to_string());
+                    if let Ok(last) = Manifest::parse(last) {
+                        self.push("DELETED", &Arc::new(last), now);
+                    }
+                    None
+                }
                 (false, true) => Some("ADDED"),
                 (false, false) => None,
             },
@@ -178,7 +179,17 @@ impl Stream {
 
     fn push(&mut self, name: &str, object: &Arc<Manifest>, now: Timestamp) {
         let object = from_stored(&self.kind, object);
-        self.push_value(name, &self.form.object(&self.kind, &object, now));
+        let value = self.form.object(&self.kind, &object, now);
+        self.push_form(name, value);
+    }
+
+    fn push_form(&mut self, name: &str, value: Value) {
+        let value = match self.form {
+            Form::Table(_) if self.columns_told => super::table::without_columns(value),
+            Form::Table(_) | Form::Whole | Form::Metadata => value,
+        };
+        self.columns_told = true;
+        self.push_value(name, &value);
     }
 
     fn push_value(&mut self, name: &str, object: &Value) {
@@ -186,7 +197,7 @@ impl Stream {
     }
 
     fn push_bookmark(&mut self, end_of_initial: bool) {
-        let mut metadata = json!({"resourceVersion": self.position.to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": self.position.to_string()});
         if end_of_initial {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
@@ -199,12 +210,12 @@ impl Stream {
             }
             Form::Table(_) => {
                 let mut table = super::table::head(&self.kind, &self.position.to_string());
-                table["rows"] = json!([{"cells": [], "object": {"apiVersion": "meta.k8s.io/v1",
+                table["rows"] = json!([{"cells": super::table::empty_cells(&self.kind), "object": {"apiVersion": "meta.k8s.io/v1",
                     "kind": "PartialObjectMetadata", "metadata": metadata}}]);
                 table
             }
         };
-        self.push_value("BOOKMARK", &object);
+        self.push_form("BOOKMARK", object);
     }
 
     fn fail(&mut self, error: &ApiError) {

@@ -1,32 +1,40 @@
 //! Writing: create, replace, patch, delete.
 
 use axum::http::StatusCode;
-use axum::http::header::{HeaderValue, WARNING};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::super::kinds::Origin;
+use super::super::kinds::{Origin, Scope};
 use super::super::patch;
 use super::super::schema;
 use super::super::status::{ApiError, Cause, Subject};
 use super::super::store::{
-    DeleteOptions, Deleted, FieldValidation, Place, Preconditions, Propagation, WriteOptions, Written,
+    DeleteOptions, Deleted, Place, Preconditions, Propagation, Source, WriteOptions, Written, drop_unknown,
+    go_type,
 };
+use super::decode;
+use super::options::Options;
 use super::output::{Form, ListFacts};
 use super::request::{Call, Endpoint, Target};
 use super::selectors::Filter;
-use super::{json_response, typed_response};
+use super::{json_response, typed_response, with_warnings};
+use crate::api::object::GroupVersionKind;
 
 /// `POST` to a collection.
 pub(super) fn create(call: &Call, target: &Target) -> Result<Response, ApiError> {
     meet_conflict(call, target)?;
-    let object = call.body_value()?;
-    check_type(target, &object)?;
     let namespace = target.namespace.as_deref();
-    if target.kind.scope == super::super::kinds::Scope::Namespaced && namespace.is_none() {
-        return Err(ApiError::MethodNotAllowed);
+    if target.kind.scope == Scope::Namespaced && namespace.is_none() {
+        return Err(match target.kind.origin {
+            Origin::Custom => ApiError::NoPage,
+            Origin::BuiltIn | Origin::Review => ApiError::MethodNotAllowed,
+        });
     }
-    let options = call.write_options(Endpoint::Main);
+    Options::Create.check(call)?;
+    let object = call.body_object(&target.kind)?;
+    decode::check_type(&call.server.store().kinds(), target, &object)?;
+    let duplicates = decode::duplicates(&call.body);
+    let options = WriteOptions { duplicates, ..call.write_options(Endpoint::Main) };
     let written =
         call.server.store().write(|state| state.create(&target.kind, namespace, object, &options))?;
     answer(call, target, StatusCode::CREATED, &written)
@@ -35,10 +43,12 @@ pub(super) fn create(call: &Call, target: &Target) -> Result<Response, ApiError>
 /// `PUT` of an object.
 pub(super) fn replace(call: &Call, target: &Target) -> Result<Response, ApiError> {
     meet_conflict(call, target)?;
-    let object = call.body_value()?;
-    check_type(target, &object)?;
+    Options::Update.check(call)?;
+    let object = call.body_object(&target.kind)?;
+    decode::check_type(&call.server.store().kinds(), target, &object)?;
     check_version(target, &object)?;
-    let options = call.write_options(target.endpoint);
+    let duplicates = decode::duplicates(&call.body);
+    let options = WriteOptions { duplicates, ..call.write_options(target.endpoint) };
     let written = call
         .server
         .store()
@@ -49,41 +59,65 @@ pub(super) fn replace(call: &Call, target: &Target) -> Result<Response, ApiError
 /// `PATCH` of an object, in the format that the body's type names.
 pub(super) fn patch(call: &Call, target: &Target) -> Result<Response, ApiError> {
     meet_conflict(call, target)?;
-    let body = call.body_value()?;
-    let options = call.write_options(target.endpoint);
+    let media_type = call.media_type();
+    let strategic = media_type == "application/strategic-merge-patch+json";
     let (kind, place) = (&target.kind, target.place());
-    let store = call.server.store();
-    let change: &dyn Fn(&Value) -> Result<Value, ApiError> = match call.media_type() {
-        "application/merge-patch+json" => &|object| Ok(patch::merge(object, &body)),
-        "application/json-patch+json" => &|object| patch::json(object, &body),
-        "application/strategic-merge-patch+json" if kind.origin == Origin::BuiltIn => {
-            &|object| Ok(patch::strategic(kind, object, &body))
-        }
-        "application/apply-patch+yaml" => return apply(call, target, &body),
-        _ => return Err(ApiError::UnsupportedMediaType(accepted_patches(kind.origin))),
+    if media_type == "application/apply-patch+yaml" {
+        Options::Patch { apply: true }.check(call)?;
+        return apply(call, target, &call.body_apply()?);
+    }
+    let known = ["application/merge-patch+json", "application/json-patch+json"].contains(&media_type);
+    match kind.origin {
+        Origin::Custom if !known => return Err(ApiError::UnsupportedMediaType(CUSTOM_PATCHES.to_vec())),
+        Origin::BuiltIn | Origin::Review if !known && !strategic => return Err(ApiError::UnsupportedPatch),
+        Origin::Custom | Origin::BuiltIn | Origin::Review => {}
+    }
+    Options::Patch { apply: false }.check(call)?;
+    let body = call.body_patch(if strategic { "" } else { "error decoding patch: " })?;
+    let options = WriteOptions { source: Source::Patch, ..call.write_options(target.endpoint) };
+    let kinds = call.server.store().kinds();
+    let mut result = Value::Null;
+    let change = |object: &Value| {
+        let changed = match media_type {
+            "application/json-patch+json" => patch::json(object, &body)?,
+            "application/strategic-merge-patch+json" => patch::strategic(kind, object, &body)?,
+            _ if !body.is_object() => return Err(no_mapping(&body)),
+            _ => patch::merge(object, &body),
+        };
+        changed.clone_into(&mut result);
+        decode::check_type(&kinds, target, &changed)?;
+        Ok(changed)
     };
-    let written = store.write(|state| state.update(kind, &place, &options, change));
-    let written = written.map_err(|error| refuse_patch(call, target, &body, error))?;
+    let written = call.server.store().write(|state| state.update(kind, &place, &options, change));
+    let written = written.map_err(|error| refuse_patch(strategic.then_some(&body), &result, error))?;
     answer(call, target, StatusCode::OK, &written)
+}
+
+fn no_mapping(body: &Value) -> ApiError {
+    ApiError::BadRequest(format!(
+        "error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+        go_type(body)
+    ))
 }
 
 /// Server-side apply.
 fn apply(call: &Call, target: &Target, body: &Value) -> Result<Response, ApiError> {
-    check_type(target, body)?;
+    let (kind, place) = (&target.kind, target.place());
+    let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default();
+    if text("apiVersion") != kind.api_version() || text("kind") != kind.kind {
+        let (group, version) = text("apiVersion").split_once('/').unwrap_or(("", text("apiVersion")));
+        let problem = format!("invalid object type: {group}/{version}, Kind={}", text("kind"));
+        return Err(ApiError::BadRequest(problem));
+    }
     if !matches!(body.get("metadata"), None | Some(Value::Null | Value::Object(_))) {
         return Err(ApiError::BadRequest("metadata must be a mapping".to_owned()));
     }
-    let (kind, place) = (&target.kind, target.place());
-    let Some(manager) = call.query.text("fieldManager") else {
-        let subject = Subject::of("meta.k8s.io", "patchoptions", "PatchOptions", "");
-        let causes = vec![Cause::required("fieldManager", "is required for apply patch")];
-        return Err(ApiError::Invalid { subject, causes });
-    };
+    let manager = call.query.text("fieldManager").unwrap_or_default();
     if body["metadata"]["managedFields"].as_array().is_some_and(|list| !list.is_empty()) {
         return Err(ApiError::BadRequest("metadata.managedFields must be nil".to_owned()));
     }
     check_declared(target, body)?;
-    let options = WriteOptions { applied: true, ..call.write_options(target.endpoint) };
+    let options = WriteOptions { source: Source::Apply, ..call.write_options(target.endpoint) };
     let time = call.server.clock().text();
     let force = call.query.flag("force");
     let applier = patch::apply::Applier { manager, force, part: options.part, time: &time };
@@ -102,48 +136,45 @@ fn apply(call: &Call, target: &Target, body: &Value) -> Result<Response, ApiErro
     answer(call, target, if created { StatusCode::CREATED } else { StatusCode::OK }, &written)
 }
 
-/// An apply must not name fields that the schema does not know.
+/// An apply must fit the types of the kind before anything else is looked at.
 fn check_declared(target: &Target, body: &Value) -> Result<(), ApiError> {
     let kind = &target.kind;
-    let Some(schema) = &kind.schema else { return Ok(()) };
-    let unknown = schema::unknown_fields(schema, &mut body.clone());
-    let Some(first) = unknown.first() else { return Ok(()) };
-    let place = target.place();
+    let fault = match &kind.schema {
+        Some(schema) => schema::typed_fault(schema, body),
+        None => drop_unknown(kind, &mut body.clone())
+            .first()
+            .map(|field| format!(".{field}: field not declared in schema")),
+    };
+    let Some(fault) = fault else { return Ok(()) };
+    let text = |field: &str| body["metadata"][field].as_str().unwrap_or_default();
+    let api_version = if kind.group.is_empty() { format!("/{}", kind.version) } else { kind.api_version() };
     Err(ApiError::Internal(format!(
-        "failed to create typed patch object ({}/{}; {}, Kind={}): .{first}: field not declared in schema",
-        place.namespace,
-        place.name,
-        kind.api_version(),
+        "failed to create typed patch object ({}/{}; {api_version}, Kind={}): {fault}",
+        text("namespace"),
+        text("name"),
         kind.kind
     )))
 }
 
-fn accepted_patches(origin: Origin) -> Vec<&'static str> {
-    let mut accepted = vec!["application/json-patch+json", "application/merge-patch+json"];
-    if origin == Origin::BuiltIn {
-        accepted.push("application/strategic-merge-patch+json");
-    }
-    accepted.push("application/apply-patch+yaml");
-    accepted
-}
+/// Formats of patches that custom kinds read.
+const CUSTOM_PATCHES: &[&str] =
+    &["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
 
-/// Unknown fields in a patch are told as an invalid patch.
-fn refuse_patch(call: &Call, target: &Target, body: &Value, error: ApiError) -> ApiError {
-    let strict = call.write_options(target.endpoint).validation == FieldValidation::Strict;
-    match error {
-        ApiError::BadRequest(message) if strict && message.contains("strict decoding error") => {
-            let detail = message.find("strict decoding error").map_or("", |at| &message[at..]);
-            let value = Value::String(body.to_string());
-            let causes = vec![Cause::invalid("patch", &value, detail)];
-            ApiError::Invalid { subject: target.subject(), causes }
-        }
-        other => other,
-    }
+/// What a patched object is refused for when it is decoded is told as an invalid patch.
+fn refuse_patch(strategic: Option<&Value>, result: &Value, error: ApiError) -> ApiError {
+    let ApiError::BadRequest(message) = &error else { return error };
+    let Some((_, detail)) = message.split_once(" cannot be handled as a ") else { return error };
+    let detail = detail.split_once(": ").map_or(detail, |(_, detail)| detail);
+    let strategic = strategic.filter(|_| detail.starts_with("strict decoding error"));
+    let value = Value::String(strategic.map_or_else(|| result.to_string(), patch::go_map));
+    let causes = vec![Cause::invalid("patch", &value, detail)];
+    ApiError::Invalid { subject: Subject::of("", "", "", ""), causes }
 }
 
 /// `DELETE` of an object.
 pub(super) fn delete(call: &Call, target: &Target) -> Result<Response, ApiError> {
     meet_conflict(call, target)?;
+    Options::Delete.check(call)?;
     let options = delete_options(call)?;
     let deleted = call.server.store().write(|state| state.delete(&target.kind, &target.place(), &options))?;
     sweep_soon(call, target);
@@ -164,6 +195,7 @@ pub(super) fn delete(call: &Call, target: &Target) -> Result<Response, ApiError>
 /// `DELETE` of a collection.
 pub(super) fn delete_collection(call: &Call, target: &Target) -> Result<Response, ApiError> {
     meet_conflict(call, target)?;
+    Options::Delete.check(call)?;
     let filter = Filter::parse(&call.query, target)?;
     let options = delete_options(call)?;
     let kind = &target.kind;
@@ -198,11 +230,17 @@ fn sweep_soon(call: &Call, target: &Target) {
 }
 
 fn delete_options(call: &Call) -> Result<DeleteOptions, ApiError> {
-    let body = if call.body.is_empty() { json!({}) } else { call.body_value()? };
+    let body = call.body_options()?;
+    let typed = |field: &str| body[field].as_str().unwrap_or_default();
+    if !matches!(typed("kind"), "" | "DeleteOptions") {
+        let found = GroupVersionKind::new(typed("apiVersion"), typed("kind"));
+        return Err(ApiError::BadRequest(decode::not_registered(&found)));
+    }
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
     let propagation = text(&body["propagationPolicy"])
         .or_else(|| call.query.text("propagationPolicy").map(ToOwned::to_owned))
         .unwrap_or_default();
+    Options::check_deletion(&body, &propagation)?;
     let orphans = body["orphanDependents"] == true;
     Ok(DeleteOptions {
         dry_run: body["dryRun"][0] == "All" || call.query.text("dryRun") == Some("All"),
@@ -214,31 +252,9 @@ fn delete_options(call: &Call) -> Result<DeleteOptions, ApiError> {
             "Foreground" => Propagation::Foreground,
             "Orphan" => Propagation::Orphan,
             "" if orphans => Propagation::Orphan,
-            "" | "Background" => Propagation::Background,
-            other => {
-                return Err(ApiError::BadRequest(format!("invalid deletion propagation policy {other:?}")));
-            }
+            _ => Propagation::Background,
         },
     })
-}
-
-fn check_type(target: &Target, object: &Value) -> Result<(), ApiError> {
-    let kind = &target.kind;
-    let matches = |field: &str, expected: &str| match object.get(field) {
-        None | Some(Value::Null) => kind.origin == Origin::BuiltIn,
-        Some(found) => found == expected,
-    };
-    if matches("apiVersion", &kind.api_version()) && matches("kind", &kind.kind) {
-        return Ok(());
-    }
-    let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
-    Err(ApiError::BadRequest(format!(
-        "the object provided ({}, Kind={}) does not match the resource ({}, Kind={})",
-        text("apiVersion"),
-        text("kind"),
-        kind.api_version(),
-        kind.kind
-    )))
 }
 
 /// Custom kinds and leases cannot be replaced without saying which version.
@@ -250,7 +266,10 @@ fn check_version(target: &Target, object: &Value) -> Result<(), ApiError> {
         return Ok(());
     }
     let cause = Cause::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
-    Err(ApiError::Invalid { subject: target.subject(), causes: vec![cause] })
+    // The text names the resource where others name the kind.
+    let subject =
+        Subject::of(&kind.group, &kind.plural, &kind.plural, target.name.as_deref().unwrap_or_default());
+    Err(ApiError::Invalid { subject, causes: vec![cause] })
 }
 
 fn meet_conflict(call: &Call, target: &Target) -> Result<(), ApiError> {
@@ -258,14 +277,7 @@ fn meet_conflict(call: &Call, target: &Target) -> Result<(), ApiError> {
 }
 
 fn answer(call: &Call, target: &Target, code: StatusCode, written: &Written) -> Result<Response, ApiError> {
-    let form = Form::negotiate(&call.headers, call.query.text("includeObject"));
+    let form = Form::negotiate(&call.headers, call.query.text("includeObject"))?;
     let value = form.object(&target.kind, &written.object, call.server.clock().now());
-    let mut response = typed_response(code, "application/json", &value);
-    for warning in &written.warnings {
-        let text = format!("299 - {}", serde_json::Value::String(warning.clone()));
-        let text = HeaderValue::from_str(&text)
-            .map_err(|error| ApiError::Internal(format!("failed to write a warning: {error}")))?;
-        response.headers_mut().append(WARNING, text);
-    }
-    Ok(response)
+    Ok(with_warnings(typed_response(code, "application/json", &value), &written.warnings))
 }

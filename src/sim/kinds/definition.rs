@@ -95,6 +95,7 @@ pub fn kinds(definition: &Value) -> Vec<Kind> {
 }
 
 fn columns(columns: &Value) -> Vec<Column> {
+    let or = |value: &Value, other: String| value.as_str().map_or(other, ToOwned::to_owned);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     match columns.as_array() {
         Some(columns) if !columns.is_empty() => columns
@@ -103,6 +104,13 @@ fn columns(columns: &Value) -> Vec<Column> {
                 name: text(&column["name"]),
                 type_name: text(&column["type"]),
                 cell: Cell::Path(text(&column["jsonPath"])),
+                description: or(
+                    &column["description"],
+                    format!(
+                        "Custom resource definition column (in JSONPath format): {}",
+                        text(&column["jsonPath"])
+                    ),
+                ),
                 priority: column["priority"].as_i64().unwrap_or(0),
             })
             .collect(),
@@ -146,7 +154,13 @@ mod tests {
             let expected = row.to_kind();
             assert_eq!(kind.gvk(), expected.gvk());
             assert_eq!((kind.scope, kind.status_subresource), (expected.scope, expected.status_subresource));
-            assert_eq!(kind.columns, expected.columns);
+            let shown = |kind: &Kind| {
+                let columns = kind.columns.iter();
+                columns
+                    .map(|column| (column.name.clone(), column.cell.clone(), column.priority))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(shown(kind), shown(&expected));
             assert_eq!(kind.short_names, expected.short_names);
         }
     }

@@ -92,6 +92,8 @@ pub enum Cell {
     ServicePorts,
     /// `Ready` or `NotReady` of a node.
     NodeStatus,
+    /// `Role/name` that a binding gives.
+    RoleRef,
 }
 
 /// One printer column.
@@ -103,6 +105,8 @@ pub struct Column {
     pub type_name: String,
     /// What it shows.
     pub cell: Cell,
+    /// What a table says about it.
+    pub description: String,
     /// 0 is always shown, more only with `-o wide`.
     pub priority: i64,
 }
@@ -113,7 +117,15 @@ pub struct ColumnRow {
     name: &'static str,
     type_name: &'static str,
     cell: CellRow,
+    description: &'static str,
     priority: i64,
+}
+
+impl ColumnRow {
+    const fn about(mut self, description: &'static str) -> Self {
+        self.description = description;
+        self
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -123,19 +135,22 @@ enum CellRow {
 }
 
 const fn column(name: &'static str, type_name: &'static str, path: &'static str) -> ColumnRow {
-    ColumnRow { name, type_name, cell: CellRow::Path(path), priority: 0 }
+    ColumnRow { name, type_name, cell: CellRow::Path(path), description: "", priority: 0 }
 }
 
 const fn wide(name: &'static str, type_name: &'static str, path: &'static str) -> ColumnRow {
-    ColumnRow { name, type_name, cell: CellRow::Path(path), priority: 1 }
+    ColumnRow { name, type_name, cell: CellRow::Path(path), description: "", priority: 1 }
 }
 
 const fn computed(name: &'static str, cell: &'static Cell) -> ColumnRow {
-    ColumnRow { name, type_name: "string", cell: CellRow::Computed(cell), priority: 0 }
+    ColumnRow { name, type_name: "string", cell: CellRow::Computed(cell), description: "", priority: 0 }
 }
 
 /// The usual last column.
-const AGE: ColumnRow = column("Age", "date", ".metadata.creationTimestamp");
+const AGE: ColumnRow = column("Age", "date", ".metadata.creationTimestamp").about(AGE_TEXT);
+
+/// What a table says about the age.
+const AGE_TEXT: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
 /// A row of the table of kinds.
 #[derive(Debug, Clone, Copy)]
@@ -249,6 +264,7 @@ impl ColumnRow {
                 CellRow::Path(path) => Cell::Path(path.to_owned()),
                 CellRow::Computed(cell) => cell.clone(),
             },
+            description: self.description.to_owned(),
             priority: self.priority,
         }
     }

@@ -9,19 +9,24 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 const STORAGE: &str = "storage.k8s.io";
 const NETWORKING: &str = "networking.k8s.io";
 
+/// Descriptions of columns in tables, from the fields' own (`k8s.io/api/core/v1`).
+const CONFIG_DATA: &str = "Data contains the configuration data. Each key must consist of alphanumeric characters, '-', '_' or '.'. Values with non-UTF-8 byte sequences must use the BinaryData field. The keys stored in Data must not overlap with the keys in the BinaryData field, this is enforced during validation process.";
+const SECRET_DATA: &str = "Data contains the secret data. Each key must consist of alphanumeric characters, '-', '_' or '.'. The serialized form of the secret data is a base64 encoded string, representing the arbitrary (possibly non-string) data value here. Described in https://tools.ietf.org/html/rfc4648#section-4";
+const SECRET_TYPE: &str = "Used to facilitate programmatic handling of secret data. More info: https://kubernetes.io/docs/concepts/configuration/secret/#secret-types";
+
 /// The kinds of every server.
 pub const CORE: &[Row] = &[
     row("", "v1", "Namespace", "namespaces")
         .short(&["ns"])
         .cluster()
         .status()
-        .columns(&[column("Status", "string", ".status.phase"), AGE]),
+        .columns(&[column("Status", "string", ".status.phase").about("The status of the namespace"), AGE]),
     row("", "v1", "ConfigMap", "configmaps")
         .short(&["cm"])
-        .columns(&[computed("Data", &Cell::Count(&["data", "binaryData"])), AGE]),
+        .columns(&[computed("Data", &Cell::Count(&["data", "binaryData"])).about(CONFIG_DATA), AGE]),
     row("", "v1", "Secret", "secrets").columns(&[
-        column("Type", "string", ".type"),
-        computed("Data", &Cell::Count(&["data"])),
+        column("Type", "string", ".type").about(SECRET_TYPE),
+        computed("Data", &Cell::Count(&["data"])).about(SECRET_DATA),
         AGE,
     ]),
     row("", "v1", "Pod", "pods").short(&["po"]).category(ALL).status().columns(&[
@@ -113,7 +118,7 @@ pub const CORE: &[Row] = &[
         "string",
         ".metadata.creationTimestamp",
     )]),
-    row(RBAC, "v1", "RoleBinding", "rolebindings").columns(&[column("Role", "string", ".roleRef.name"), AGE]),
+    row(RBAC, "v1", "RoleBinding", "rolebindings").columns(&[computed("Role", &Cell::RoleRef), AGE]),
     row(RBAC, "v1", "ClusterRole", "clusterroles").cluster().columns(&[column(
         "Created At",
         "string",
@@ -121,7 +126,7 @@ pub const CORE: &[Row] = &[
     )]),
     row(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings")
         .cluster()
-        .columns(&[column("Role", "string", ".roleRef.name"), AGE]),
+        .columns(&[computed("Role", &Cell::RoleRef), AGE]),
     row(STORAGE, "v1", "StorageClass", "storageclasses").short(&["sc"]).cluster().columns(&[
         column("Provisioner", "string", ".provisioner"),
         column("ReclaimPolicy", "string", ".reclaimPolicy"),

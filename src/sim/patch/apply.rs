@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::kinds::Kind;
 use super::super::status::ApiError;
 use super::super::store::Part;
-use super::fields::{Fields, Manager};
+use super::fields::{Comparison, Fields, Manager, compare};
 use super::shape::{ListType, Shape, entry_key};
 
 /// Who applies and how.
@@ -34,20 +34,28 @@ pub(in crate::sim) fn apply(
         return Ok(object);
     };
     let mut managers = Manager::all(live);
+    if managers.is_empty() {
+        // What is there without a record belongs to someone from before.
+        managers.push(Manager {
+            name: "before-first-apply".to_owned(),
+            operation: "Update".to_owned(),
+            ..entry(kind, compare(None, live, shape).changed, "", applier)
+        });
+    }
     let position = managers.iter().position(|manager| manager.is(applier.manager, "Apply", subresource));
     let previous = position.map(|position| managers.remove(position));
 
     let mut object = merge(live, &wanted, shape);
-    let changed = Fields::changed_object(Some(live), &object, shape);
-    settle_conflicts(&mut managers, &changed, applier.force)?;
-
     if let Some(previous) = &previous {
-        let mut dropped = previous.fields.without(&owned);
+        let mut kept = owned.clone();
         for manager in &managers {
-            dropped = dropped.without(&manager.fields);
+            kept.add(&manager.fields);
         }
-        dropped.remove_from(&mut object, shape);
+        let dropped = previous.fields.with_leading_fields(shape);
+        dropped.without(&kept.with_leading_fields(shape)).remove_from(&mut object, shape);
     }
+    let comparison = compare(Some(live), &object, shape);
+    settle_conflicts(&mut managers, &comparison, applier.force)?;
     managers.push(entry(kind, owned, subresource, applier));
     Manager::store(managers, &mut object);
     Ok(object)
@@ -98,15 +106,16 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
-fn settle_conflicts(managers: &mut [Manager], changed: &Fields, force: bool) -> Result<(), ApiError> {
+fn settle_conflicts(managers: &mut [Manager], comparison: &Comparison, force: bool) -> Result<(), ApiError> {
     let mut conflicts: Vec<(String, String)> = Vec::new();
     for manager in managers {
-        let common = manager.fields.common(changed);
         if force {
-            manager.fields = manager.fields.without(changed);
+            manager.fields = manager.fields.without(&comparison.changed);
         } else {
+            let common = manager.fields.common(&comparison.changed);
             conflicts.extend(common.paths().into_iter().map(|path| (manager.printed(), path)));
         }
+        manager.fields = manager.fields.without(&comparison.removed);
     }
     match conflicts.as_slice() {
         [] => Ok(()),
@@ -145,25 +154,36 @@ fn merge(live: &Value, wanted: &Value, shape: Shape<'_>) -> Value {
         }
         (Value::Array(live), Value::Array(wanted)) => match shape.list() {
             ListType::Atomic => Value::Array(wanted.clone()),
-            ListType::Set => {
-                let added = wanted.iter().filter(|entry| !live.contains(entry));
-                Value::Array(live.iter().chain(added).cloned().collect())
-            }
-            ListType::Map(keys) => merge_entries(live, wanted, &keys, shape),
+            ListType::Set => merge_entries(live, wanted, &|entry| entry.clone(), shape),
+            ListType::Map(keys) => merge_entries(live, wanted, &|entry| entry_key(entry, &keys), shape),
         },
         (_, wanted) => wanted.clone(),
     }
 }
 
-fn merge_entries(live: &[Value], wanted: &[Value], keys: &[String], shape: Shape<'_>) -> Value {
-    let mut merged = live.to_vec();
+/// Entries keep the order of the live list, but where what is wanted orders them otherwise.
+fn merge_entries(live: &[Value], wanted: &[Value], key: &dyn Fn(&Value) -> Value, shape: Shape<'_>) -> Value {
+    let find = |list: &[Value], entry: &Value| list.iter().position(|other| key(other) == key(entry));
+    let mut merged = Vec::new();
+    let mut done = vec![false; live.len()];
+    let mut rest = 0;
     for entry in wanted {
-        let key = entry_key(entry, keys);
-        match merged.iter_mut().find(|live| entry_key(live, keys) == key) {
-            Some(live) => *live = merge(live, entry, shape.item()),
+        while rest < live.len() && (done[rest] || find(wanted, &live[rest]).is_none()) {
+            if !done[rest] {
+                merged.push(live[rest].clone());
+            }
+            rest += 1;
+        }
+        match find(live, entry) {
+            Some(position) => {
+                done[position] = true;
+                merged.push(merge(&live[position], entry, shape.item()));
+            }
             None => merged.push(entry.clone()),
         }
     }
+    let left = live.iter().zip(&done).skip(rest).filter(|(_, done)| !**done);
+    merged.extend(left.map(|(entry, _)| entry.clone()));
     Value::Array(merged)
 }
 
@@ -249,7 +269,7 @@ mod tests {
         let second = run(Some(&first), "y", json!([{"name": "b", "image": "2"}, {"name": "a", "tty": true}]));
         assert_eq!(
             second["spec"]["containers"],
-            json!([{"name": "a", "image": "1", "tty": true}, {"name": "b", "image": "2"}])
+            json!([{"name": "b", "image": "2"}, {"name": "a", "image": "1", "tty": true}])
         );
         let third = run(Some(&second), "y", json!([{"name": "a", "tty": true}]));
         assert_eq!(third["spec"]["containers"], json!([{"name": "a", "image": "1", "tty": true}]));

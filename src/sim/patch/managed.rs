@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::kinds::Kind;
 use super::super::store::Part;
-use super::fields::{Fields, Manager};
+use super::fields::{Manager, compare};
 use super::shape::Shape;
 
 /// Records in `metadata.managedFields` that a manager created or changed the object.
@@ -18,9 +18,7 @@ pub(in crate::sim) fn record_update(
 ) {
     let shape = Shape::of(kind);
     let subresource = if part == Part::Status { "status" } else { "" };
-    let changed = Fields::changed_object(before, object, shape);
-    let removed = before.map(|before| Fields::of_object(before, shape));
-    let removed = removed.map(|had| had.without(&Fields::of_object(object, shape))).unwrap_or_default();
+    let comparison = compare(before, object, shape);
 
     // A write may change the record itself; one that leaves it out keeps it.
     let given = object["metadata"]["managedFields"].as_array().is_some_and(|list| !list.is_empty());
@@ -30,16 +28,16 @@ pub(in crate::sim) fn record_update(
     };
     for manager in &mut managers {
         let own = manager.is(name, "Update", subresource);
-        manager.fields = manager.fields.without(&removed);
+        manager.fields = manager.fields.without(&comparison.removed);
         if !own {
-            manager.fields = manager.fields.without(&changed);
+            manager.fields = manager.fields.without(&comparison.changed);
         }
     }
-    if !changed.is_empty() {
+    if !comparison.changed.is_empty() {
         let own = managers.iter_mut().find(|manager| manager.is(name, "Update", subresource));
         match own {
             Some(manager) => {
-                manager.fields.add(&changed);
+                manager.fields.add(&comparison.changed);
                 time.clone_into(&mut manager.time);
             }
             None => managers.push(Manager {
@@ -48,7 +46,7 @@ pub(in crate::sim) fn record_update(
                 api_version: kind.api_version(),
                 subresource: subresource.to_owned(),
                 time: time.to_owned(),
-                fields: changed,
+                fields: comparison.changed,
             }),
         }
     }

@@ -48,6 +48,26 @@ const LISTS: &[(&str, Option<&str>, &[&str])] = &[
 /// Lists of scalars that are sets.
 const SETS: &[&str] = &["finalizers"];
 
+/// Mappings whose keys are not fields of a structure.
+const MAPS: &[&str] = &[
+    "annotations",
+    "labels",
+    "data",
+    "binaryData",
+    "stringData",
+    "matchLabels",
+    "limits",
+    "requests",
+    "hard",
+    "used",
+    "capacity",
+    "allocatable",
+    "parameters",
+];
+
+/// Fields of built-in kinds that are structures, not pointers to them.
+const ALWAYS: &[&str] = &["metadata", "spec", "status", "template", "jobTemplate", "resources", "strategy"];
+
 /// Mappings that are one value as a whole.
 const ATOMIC_MAPS: &[&str] = &[
     "selector",
@@ -81,6 +101,23 @@ impl<'a> Shape<'a> {
                 Self::Custom(schema["properties"].get(field).unwrap_or(&schema["additionalProperties"]))
             }
             Self::BuiltIn { name, .. } => Self::BuiltIn { above: name, name: field },
+        }
+    }
+
+    /// Whether a field of a mapping here is one of a structure, not an entry of a map.
+    pub(super) fn declares(self, field: &str) -> bool {
+        match self {
+            Self::Custom(_) if field == "metadata" => true,
+            Self::Custom(schema) => schema["properties"].get(field).is_some(),
+            Self::BuiltIn { name, .. } => !MAPS.contains(&name),
+        }
+    }
+
+    /// Whether the structure of a built-in kind has this field even where nothing is in it.
+    pub(super) fn is_always_there(self, field: &str) -> bool {
+        match self {
+            Self::Custom(_) => false,
+            Self::BuiltIn { name, .. } => !MAPS.contains(&name) && ALWAYS.contains(&field),
         }
     }
 

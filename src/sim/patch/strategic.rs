@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::super::status::ApiError;
 use super::shape::{ListType, Shape};
 
 const DIRECTIVE: &str = "$patch";
@@ -10,9 +11,9 @@ const ELEMENT_ORDER: &str = "$setElementOrder/";
 const DELETE_FROM_LIST: &str = "$deleteFromPrimitiveList/";
 
 /// The object after the patch.
-pub(super) fn merge(object: &Value, patch: &Value, shape: Shape<'_>) -> Value {
-    let (Value::Object(object), Value::Object(patch)) = (object, patch) else { return clean(patch) };
-    Value::Object(merge_maps(object, patch, shape))
+pub(super) fn merge(object: &Value, patch: &Value, shape: Shape<'_>) -> Result<Value, ApiError> {
+    let (Value::Object(object), Value::Object(patch)) = (object, patch) else { return Ok(clean(patch)) };
+    Ok(Value::Object(merge_maps(object, patch, shape)?))
 }
 
 fn directive(patch: &Value) -> Option<&str> {
@@ -23,10 +24,10 @@ fn merge_maps(
     object: &Map<String, Value>,
     patch: &Map<String, Value>,
     shape: Shape<'_>,
-) -> Map<String, Value> {
+) -> Result<Map<String, Value>, ApiError> {
     match patch.get(DIRECTIVE).and_then(Value::as_str) {
-        Some("replace") => return clean_map(patch),
-        Some("delete") => return Map::new(),
+        Some("replace") => return Ok(clean_map(patch)),
+        Some("delete") => return Ok(Map::new()),
         Some(_) | None => {}
     }
     let mut merged = object.clone();
@@ -38,12 +39,12 @@ fn merge_maps(
             (_, Value::Null) => None,
             (_, value) if directive(value) == Some("delete") => None,
             (Some(Value::Object(live)), Value::Object(patch)) => {
-                Some(Value::Object(merge_maps(live, patch, shape.field(name))))
+                Some(Value::Object(merge_maps(live, patch, shape.field(name))?))
             }
             (Some(Value::Array(live)), Value::Array(patch)) => {
-                Some(Value::Array(merge_lists(live, patch, shape.field(name))))
+                Some(Value::Array(merge_lists(live, patch, shape.field(name))?))
             }
-            (_, Value::Array(patch)) => Some(Value::Array(merge_lists(&[], patch, shape.field(name)))),
+            (_, Value::Array(patch)) => Some(Value::Array(merge_lists(&[], patch, shape.field(name))?)),
             (_, value) => Some(clean(value)),
         };
         match merged_value {
@@ -64,36 +65,83 @@ fn merge_maps(
             order(list, values, &shape.field(field).list());
         }
     }
-    merged
+    Ok(merged)
 }
 
-fn merge_lists(live: &[Value], patch: &[Value], shape: Shape<'_>) -> Vec<Value> {
+fn merge_lists(live: &[Value], patch: &[Value], shape: Shape<'_>) -> Result<Vec<Value>, ApiError> {
     let key = match shape.list() {
         ListType::Atomic => {
-            return patch.iter().filter(|entry| directive(entry).is_none()).map(clean).collect();
+            return Ok(patch.iter().filter(|entry| directive(entry).is_none()).map(clean).collect());
         }
         ListType::Set => {
-            let added = patch.iter().filter(|entry| !live.contains(entry));
-            return live.iter().chain(added).cloned().collect();
+            let same = |entry: &Value, other: &Value| entry == other;
+            let left = live.iter().filter(|entry| !patch.contains(entry)).cloned().collect();
+            return Ok(interleave(left, patch.to_vec(), live, same));
         }
         // The merge key of a patch is one field, the first of the keys of the list.
         ListType::Map(keys) => keys.into_iter().next().unwrap_or_default(),
     };
+    let same = |entry: &Value, other: &Value| entry.get(&key).is_some() && other.get(&key) == entry.get(&key);
     let replaces = patch.iter().any(|entry| directive(entry) == Some("replace"));
-    let mut merged = if replaces { Vec::new() } else { live.to_vec() };
+    let live = if replaces { &[] } else { live };
+    let mut left = live.to_vec();
+    let mut merged: Vec<Value> = Vec::new();
     for entry in patch {
-        let same = |other: &Value| entry.get(&key).is_some() && other.get(&key) == entry.get(&key);
-        let position = merged.iter().position(same);
-        match (directive(entry), position) {
-            (Some("delete"), Some(position)) => {
-                merged.remove(position);
-            }
-            (Some("delete" | "replace"), _) => {}
-            (_, Some(position)) => merged[position] = merge(&merged[position], entry, shape.item()),
-            (_, None) => merged.push(merge(&Value::Object(Map::new()), entry, shape.item())),
+        if directive(entry) == Some("replace") && entry.get(&key).is_none() {
+            continue;
+        }
+        if entry.get(&key).is_none() {
+            return Err(ApiError::Internal(format!(
+                "map: {} does not contain declared merge key: {key}",
+                go_map(entry)
+            )));
+        }
+        let position = left.iter().position(|other| same(entry, other));
+        let before = position.map(|position| left.remove(position));
+        if !matches!(directive(entry), Some("delete" | "replace")) {
+            merged.push(merge(&before.unwrap_or_else(|| Value::Object(Map::new())), entry, shape.item())?);
         }
     }
-    merged
+    Ok(interleave(left, merged, live, same))
+}
+
+/// Joins what the patch does not name with what it names. Where the live list has both, its order decides; else what the
+/// patch names comes first (`mergeSortedSlice`).
+fn interleave(
+    left: Vec<Value>,
+    right: Vec<Value>,
+    live: &[Value],
+    same: impl Fn(&Value, &Value) -> bool,
+) -> Vec<Value> {
+    let place = |entry: &Value| live.iter().position(|other| same(entry, other));
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    let mut joined = Vec::new();
+    loop {
+        let take_left = match (left.peek(), right.peek()) {
+            (Some(one), Some(other)) => {
+                matches!((place(one), place(other)), (Some(one), Some(other)) if one < other)
+            }
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) => return joined,
+        };
+        joined.extend(if take_left { left.next() } else { right.next() });
+    }
+}
+
+/// A mapping as Go prints it: `map[image:x]`.
+pub(in crate::sim) fn go_map(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let pairs: Vec<String> =
+                map.iter().map(|(key, value)| format!("{key}:{}", go_map(value))).collect();
+            format!("map[{}]", pairs.join(" "))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(go_map).collect::<Vec<_>>().join(" ")),
+        Value::String(text) => text.clone(),
+        Value::Null => "<nil>".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// Brings a list into the order that the patch names; entries that it does not name stay behind those it does.
@@ -155,7 +203,8 @@ mod tests {
             ),
             (json!({"$patch": "replace", "nodeName": "m"}), json!({"nodeName": "m"})),
         ] {
-            assert_eq!(merge(&spec(live.clone()), &spec(patch.clone()), shape), spec(expected), "{patch}");
+            let merged = merge(&spec(live.clone()), &spec(patch.clone()), shape).unwrap();
+            assert_eq!(merged, spec(expected), "{patch}");
         }
     }
 
@@ -165,6 +214,6 @@ mod tests {
         let shape = Shape::of(kinds.preferred("", "ConfigMap").unwrap());
         let live = json!({"metadata": {"finalizers": ["a", "b"]}});
         let patch = json!({"metadata": {"finalizers": ["c"], "$deleteFromPrimitiveList/finalizers": ["a"]}});
-        assert_eq!(merge(&live, &patch, shape), json!({"metadata": {"finalizers": ["b", "c"]}}));
+        assert_eq!(merge(&live, &patch, shape).unwrap(), json!({"metadata": {"finalizers": ["c", "b"]}}));
     }
 }

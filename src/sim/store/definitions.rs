@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::super::hub;
 use super::super::kinds::{Kind, ResourceId, Role, definition};
 use super::WriteOptions;
-use super::delete::add_finalizer;
 use super::state::{Place, State};
 use crate::api::object::Manifest;
 
@@ -31,15 +30,7 @@ impl State {
     }
 
     /// After an object was changed. Gives its latest state.
-    pub(super) fn after_update(
-        &mut self,
-        kind: &Kind,
-        place: &Place,
-        stored: Arc<Manifest>,
-    ) -> Arc<Manifest> {
-        if let Some(last) = self.finish_deletion(&kind.storage, place) {
-            return last;
-        }
+    pub(super) fn after_update(&mut self, kind: &Kind, stored: Arc<Manifest>) -> Arc<Manifest> {
         if kind.is(definition::GROUP, definition::KIND) && !stored.is_deleting() {
             self.offer(&stored);
         }
@@ -49,7 +40,6 @@ impl State {
     fn establish(&mut self, kind: &Kind, place: &Place, stored: &Manifest) -> Arc<Manifest> {
         let mut object = stored.to_value();
         object["status"] = definition::established(&object, &self.clock.text());
-        add_finalizer(&mut object, definition::CLEANUP);
         let stored = self.put(&kind.storage, place, object);
         self.offer(&stored);
         stored

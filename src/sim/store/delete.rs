@@ -16,6 +16,8 @@ use crate::api::object::Manifest;
 
 /// Finalizer of an owner that goes after its dependents.
 const FOREGROUND: &str = "foregroundDeletion";
+/// Finalizer of an owner whose dependents are to forget it first.
+const ORPHAN: &str = "orphan";
 /// Namespaces that every cluster keeps.
 const KEPT: &[&str] = &["default", "kube-system", "kube-public"];
 
@@ -71,7 +73,7 @@ impl State {
         let subject = Subject::new(kind, &place.name);
         let stored = self.stored(&kind.storage, place);
         let stored = Arc::clone(stored.ok_or_else(|| ApiError::NotFound(subject.clone()))?);
-        check_preconditions(&stored, &options.preconditions, &subject)?;
+        check_preconditions(&stored, &options.preconditions, kind)?;
         if kind.is("", "Namespace") && KEPT.contains(&place.name.as_str()) {
             let problem = "this namespace may not be deleted".to_owned();
             return Err(ApiError::Forbidden { subject, problem, terminating: None });
@@ -80,36 +82,49 @@ impl State {
             return Ok(Deleted::Gone(from_stored(kind, &stored)));
         }
         let uid = stored.uid().unwrap_or_default().to_owned();
-        match options.propagation {
-            Propagation::Orphan => self.orphan(&uid),
-            Propagation::Foreground if !self.dependents(&uid).is_empty() => {
-                self.edit(&kind.storage, place, |object| add_finalizer(object, FOREGROUND));
-            }
-            Propagation::Foreground | Propagation::Background => {}
+        let finalizer = match options.propagation {
+            Propagation::Orphan => Some(ORPHAN),
+            Propagation::Foreground => Some(FOREGROUND),
+            Propagation::Background => None,
+        };
+        let marked = self.begin_deletion(&kind.storage, place, finalizer).unwrap_or(stored);
+        let left = self.stored(&kind.storage, place).is_some();
+        if options.propagation == Propagation::Orphan {
+            self.orphan(&uid);
+            self.edit(&kind.storage, place, |object| remove_finalizer(object, ORPHAN));
         }
-        let marked = self.begin_deletion(&kind.storage, place).unwrap_or(stored);
-        match self.stored(&kind.storage, place) {
-            Some(_) => Ok(Deleted::Waiting(from_stored(kind, &marked))),
-            None => Ok(Deleted::Gone(from_stored(kind, &marked))),
-        }
+        let marked = from_stored(kind, &marked);
+        Ok(if left { Deleted::Waiting(marked) } else { Deleted::Gone(marked) })
     }
 
-    /// Marks an object as deleted, or removes it when nothing holds it. Gives its last or marked state.
-    pub(super) fn begin_deletion(&mut self, resource: &ResourceId, place: &Place) -> Option<Arc<Manifest>> {
+    /// Marks an object as deleted and adds a finalizer, or removes it when nothing holds it. Gives its last or marked
+    /// state.
+    pub(super) fn begin_deletion(
+        &mut self,
+        resource: &ResourceId,
+        place: &Place,
+        finalizer: Option<&str>,
+    ) -> Option<Arc<Manifest>> {
         let stored = Arc::clone(self.stored(resource, place)?);
         if stored.is_deleting() {
             return Some(stored);
         }
-        if !is_held(&stored) {
+        let finalizer = finalizer.or(defined_resource(&stored).map(|_| definition::CLEANUP));
+        if finalizer.is_none() && !is_held(&stored) {
             return self.remove(resource, place);
         }
         let time = self.clock.text();
         let is_namespace = resource.group.is_empty() && &*resource.plural == "namespaces";
         let marked = self.edit(resource, place, |object| {
+            if let Some(finalizer) = finalizer {
+                add_finalizer(object, finalizer);
+            }
             let generation = object["metadata"]["generation"].as_i64();
             let metadata = metadata_mut(object);
             metadata.insert("deletionTimestamp".to_owned(), json!(time));
-            metadata.insert("deletionGracePeriodSeconds".to_owned(), json!(0));
+            if !is_namespace {
+                metadata.insert("deletionGracePeriodSeconds".to_owned(), json!(0));
+            }
             if let Some(generation) = generation {
                 metadata.insert("generation".to_owned(), json!(generation + 1));
             }
@@ -122,14 +137,14 @@ impl State {
         }
         if let Some(custom) = defined_resource(&marked) {
             for (resource, place) in self.addresses_of(&custom) {
-                self.begin_deletion(&resource, &place);
+                self.begin_deletion(&resource, &place, None);
             }
             self.checks.push_back(Check::Definition(custom));
         }
         let uid = marked.uid().unwrap_or_default().to_owned();
         if has_finalizer(&marked, FOREGROUND) {
             for (resource, place) in self.dependents(&uid) {
-                self.begin_deletion(&resource, &place);
+                self.begin_deletion(&resource, &place, None);
             }
             self.checks.push_back(Check::Waiting(uid));
         }
@@ -140,7 +155,7 @@ impl State {
     pub(super) fn sweep(&mut self) {
         while let Some(namespace) = self.doomed.pop_first() {
             for (resource, place) in self.addresses_in(&namespace) {
-                self.begin_deletion(&resource, &place);
+                self.begin_deletion(&resource, &place, None);
             }
             self.checks.push_back(Check::Namespace(namespace));
         }
@@ -158,12 +173,7 @@ impl State {
         }
     }
 
-    /// Removes an object in deletion that nothing holds any more.
-    pub(super) fn finish_deletion(&mut self, resource: &ResourceId, place: &Place) -> Option<Arc<Manifest>> {
-        let stored = self.stored(resource, place)?;
-        if stored.is_deleting() && !is_held(stored) { self.remove(resource, place) } else { None }
-    }
-
+    /// Changes an object. One in deletion that nothing holds any more goes by that.
     fn edit(
         &mut self,
         resource: &ResourceId,
@@ -172,6 +182,10 @@ impl State {
     ) -> Option<Arc<Manifest>> {
         let mut object = self.stored(resource, place)?.to_value();
         edit(&mut object);
+        let changed = super::metadata::trusted(object.clone());
+        if changed.is_deleting() && !is_held(&changed) {
+            return self.remove(resource, place);
+        }
         Some(self.put(resource, place, object))
     }
 
@@ -184,7 +198,7 @@ impl State {
             return;
         }
         if gone.len() == owners.len() {
-            self.begin_deletion(resource, place);
+            self.begin_deletion(resource, place, None);
         } else {
             self.edit(resource, place, |object| forget_owners(object, &gone));
         }
@@ -207,7 +221,6 @@ impl State {
         self.edit(&namespaces, &place, |object| {
             object["spec"] = json!({});
         });
-        self.finish_deletion(&namespaces, &place);
     }
 
     fn check_definition(&mut self, resource: &ResourceId) {
@@ -218,7 +231,7 @@ impl State {
             return;
         }
         self.edit(&definitions, &place, |object| remove_finalizer(object, definition::CLEANUP));
-        if self.finish_deletion(&definitions, &place).is_some() {
+        if self.stored(&definitions, &place).is_none() {
             self.kinds_mut().remove(&resource.group, &resource.plural);
         }
     }
@@ -230,7 +243,6 @@ impl State {
             .is_some_and(|owner| owner.is_deleting() && has_finalizer(owner, FOREGROUND));
         if waiting && self.dependents(uid).is_empty() {
             self.edit(&resource, &place, |object| remove_finalizer(object, FOREGROUND));
-            self.finish_deletion(&resource, &place);
         }
     }
 }
@@ -238,24 +250,25 @@ impl State {
 fn check_preconditions(
     object: &Manifest,
     preconditions: &Preconditions,
-    subject: &Subject,
+    kind: &Kind,
 ) -> Result<(), ApiError> {
-    let check = |name: &str, wanted: &Option<String>, found: Option<&str>| match wanted {
+    let check = |name: &str, wanted: &Option<String>, found: Option<&str>, perhaps: &str| match wanted {
         Some(wanted) if Some(wanted.as_str()) != found => Err(ApiError::Conflict {
-            subject: subject.clone(),
+            // The text names the kind where others name the resource.
+            subject: Subject::of(&kind.group, &kind.kind, &kind.kind, object.name().unwrap_or_default()),
             problem: format!(
-                "Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {}",
+                "the {name} in the precondition ({wanted}) does not match the {name} in record ({}). The object might have been {perhaps}",
                 found.unwrap_or_default()
             ),
         }),
         Some(_) | None => Ok(()),
     };
-    check("UID", &preconditions.uid, object.uid())?;
-    check("ResourceVersion", &preconditions.resource_version, object.resource_version())
+    check("UID", &preconditions.uid, object.uid(), "deleted and then recreated")?;
+    check("ResourceVersion", &preconditions.resource_version, object.resource_version(), "modified")
 }
 
 /// Whether a finalizer keeps a deleted object.
-fn is_held(object: &Manifest) -> bool {
+pub(super) fn is_held(object: &Manifest) -> bool {
     let any = |path: &[&str]| object.at(path).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     any(&["metadata", "finalizers"])
         || (object.api_version() == "v1" && object.kind() == "Namespace" && any(&["spec", "finalizers"]))
@@ -267,7 +280,7 @@ fn has_finalizer(object: &Manifest, name: &str) -> bool {
 }
 
 /// Adds a finalizer once.
-pub(super) fn add_finalizer(object: &mut Value, name: &str) {
+fn add_finalizer(object: &mut Value, name: &str) {
     let list = metadata_mut(object).entry("finalizers").or_insert_with(|| json!([]));
     if let Some(list) = list.as_array_mut()
         && !list.iter().any(|finalizer| finalizer == name)

@@ -17,8 +17,8 @@ pub(crate) enum ChangeKind {
     Added,
     /// It was this before.
     Modified(Arc<Manifest>),
-    /// It is gone.
-    Deleted,
+    /// It is gone; it was this before.
+    Deleted(Arc<Manifest>),
 }
 
 /// One change.

@@ -7,7 +7,7 @@ use super::super::status::Cause;
 use crate::api::object::Manifest;
 
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-const LABEL_KEY: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const LABEL_KEY: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const LABEL_NAME: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 /// Limit of all annotations together, bytes (`apimachinery/pkg/api/validation`).
@@ -75,9 +75,17 @@ pub(super) enum NameRule {
 }
 
 /// What is wrong with the metadata.
-pub(super) fn faults(object: &Value, rule: NameRule) -> Vec<Cause> {
+///
+/// `core`: the rules of the built-in kinds, which ask for qualified finalizers.
+pub(super) fn faults(object: &Value, rule: NameRule, core: bool) -> Vec<Cause> {
     let metadata = &object["metadata"];
     let mut causes = Vec::new();
+    let base = metadata["generateName"].as_str().unwrap_or_default();
+    // The base may end where a name may not.
+    if let Some(problem) = name_problem(base.trim_end_matches(['-', '.']), rule).filter(|_| !base.is_empty())
+    {
+        causes.push(Cause::invalid("metadata.generateName", &json!(base), problem));
+    }
     let name = metadata["name"].as_str().unwrap_or_default();
     if name.is_empty() {
         causes.push(Cause::required("metadata.name", "name or generateName is required"));
@@ -85,9 +93,9 @@ pub(super) fn faults(object: &Value, rule: NameRule) -> Vec<Cause> {
         causes.push(Cause::invalid("metadata.name", &json!(name), problem));
     }
     for (key, value) in metadata["labels"].as_object().into_iter().flatten() {
-        if !is_qualified_name(key) {
-            causes.push(Cause::invalid("metadata.labels", &json!(key), LABEL_KEY));
-        }
+        causes.extend(
+            key_problems(key).iter().map(|text| Cause::invalid("metadata.labels", &json!(key), text)),
+        );
         let text = value.as_str().unwrap_or_default();
         if text.len() > 63 {
             causes.push(Cause::invalid("metadata.labels", value, "must be no more than 63 bytes"));
@@ -97,26 +105,151 @@ pub(super) fn faults(object: &Value, rule: NameRule) -> Vec<Cause> {
     }
     let mut size = 0;
     for (key, value) in metadata["annotations"].as_object().into_iter().flatten() {
-        if !is_qualified_name(&key.to_lowercase()) {
-            causes.push(Cause::invalid("metadata.annotations", &json!(key), LABEL_KEY));
-        }
+        let problems = key_problems(&key.to_lowercase());
+        causes.extend(problems.iter().map(|text| Cause::invalid("metadata.annotations", &json!(key), text)));
         size += key.len() + value.as_str().map_or(0, str::len);
     }
     if size > ANNOTATIONS_LIMIT {
-        let message = format!("Too long: may not be more than {ANNOTATIONS_LIMIT} bytes");
-        causes.push(Cause { field: "metadata.annotations".to_owned(), reason: "FieldValueTooLong", message });
+        causes.push(Cause::too_long("metadata.annotations", ANNOTATIONS_LIMIT));
+    }
+    causes.extend(owner_faults(&metadata["ownerReferences"]));
+    causes.extend(finalizer_faults(&metadata["finalizers"], core));
+    causes
+}
+
+fn owner_faults(owners: &Value) -> Vec<Cause> {
+    let owners = owners.as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |owner: &Value, field: &str| owner[field].as_str().unwrap_or_default().to_owned();
+    let mut causes = Vec::new();
+    for owner in owners {
+        for field in ["apiVersion", "kind", "name", "uid"] {
+            if text(owner, field).is_empty() {
+                let field = format!("metadata.ownerReferences.{field}");
+                causes.push(Cause::invalid(field, &json!(""), "must not be empty"));
+            }
+        }
+    }
+    let controllers: Vec<&Value> = owners.iter().filter(|owner| owner["controller"] == true).collect();
+    if let [first, second, ..] = controllers.as_slice() {
+        let named = |owner: &Value| format!("{}/{}", text(owner, "kind"), text(owner, "name"));
+        let shown: Vec<String> = owners
+            .iter()
+            .map(|owner| {
+                let fields = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+                let fields =
+                    fields.iter().filter_map(|field| Some(format!("{field:?}:{}", owner.get(field)?)));
+                format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+            })
+            .collect();
+        causes.push(Cause {
+            field: "metadata.ownerReferences".to_owned(),
+            reason: "FieldValueInvalid",
+            message: format!(
+                "Invalid value: [{}]: Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
+                shown.join(","),
+                named(first),
+                named(second)
+            ),
+        });
     }
     causes
 }
 
+fn finalizer_faults(finalizers: &Value, core: bool) -> Vec<Cause> {
+    const STANDARD: &[&str] = &["kubernetes", "orphan", "foregroundDeletion"];
+    let list = finalizers.as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate();
+    list.filter_map(|(index, finalizer)| {
+        let name = finalizer.as_str().unwrap_or_default();
+        let field = format!("metadata.finalizers[{index}]");
+        if let Some(problem) = key_problems(name).first() {
+            return Some(Cause::invalid(field, finalizer, problem));
+        }
+        let qualified = name.contains('/') || STANDARD.contains(&name);
+        let detail = "name is neither a standard finalizer name nor is it fully qualified";
+        (core && !qualified).then(|| Cause::invalid(field, finalizer, detail))
+    })
+    .collect()
+}
+
+/// What Go's decoder says about metadata of a wrong type; `typed` where it decodes the whole object, as for built-in kinds.
+pub(super) fn type_fault(kind: &str, metadata: &Value, typed: bool) -> Option<String> {
+    let fault = |value: &Value, place: &str, wanted: &str| {
+        Some(format!(
+            "json: cannot unmarshal {} into Go struct field {place} of type {wanted}",
+            go_type(value)
+        ))
+    };
+    let place = |field: &str| {
+        if typed { format!("ObjectMeta.metadata.{field}") } else { format!("ObjectMeta.{field}") }
+    };
+    let fields = match metadata {
+        Value::Null => return None,
+        Value::Object(fields) => fields,
+        other => return fault(other, &format!("{kind}.metadata"), "v1.ObjectMeta"),
+    };
+    let texts = ["name", "generateName", "namespace", "uid", "resourceVersion", "selfLink"];
+    for field in texts {
+        match fields.get(field) {
+            None | Some(Value::Null | Value::String(_)) => {}
+            Some(other) => return fault(other, &place(field), "string"),
+        }
+    }
+    for field in ["labels", "annotations"] {
+        match fields.get(field) {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(map)) => {
+                if let Some(other) = map.values().find(|value| !value.is_string() && !value.is_null()) {
+                    return fault(other, &place(field), "string");
+                }
+            }
+            Some(other) => return fault(other, &place(field), "map[string]string"),
+        }
+    }
+    None
+}
+
+/// A JSON type as Go's decoder calls it.
+pub(crate) fn go_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// Fields of metadata that the server knows.
+pub(super) const METADATA_FIELDS: &[&str] = &[
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+];
+
 fn name_problem(name: &str, rule: NameRule) -> Option<&'static str> {
     match rule {
-        NameRule::Label if name.len() > 63 => Some("must be no more than 63 bytes"),
-        NameRule::Label if name.contains('.') || !is_subdomain(name) => Some(LABEL_NAME),
-        NameRule::Subdomain if name.len() > 253 => Some("must be no more than 253 bytes"),
+        NameRule::Label if name.contains('.') => Some("must not contain dots"),
+        NameRule::Label if name.len() > 63 => Some("must be no more than 63 characters"),
+        NameRule::Label if !is_subdomain(name) => Some(LABEL_NAME),
+        NameRule::Subdomain if name.len() > 253 => Some("must be no more than 253 characters"),
         NameRule::Subdomain if !is_subdomain(name) => Some(SUBDOMAIN),
-        NameRule::PathSegment if name == "." || name == ".." => Some("may not be '.' or '..'"),
-        NameRule::PathSegment if name.contains(['/', '%']) => Some("may not contain '/' or '%'"),
+        NameRule::PathSegment if name == "." => Some("may not be '.'"),
+        NameRule::PathSegment if name == ".." => Some("may not be '..'"),
+        NameRule::PathSegment if name.contains('/') => Some("may not contain '/'"),
+        NameRule::PathSegment if name.contains('%') => Some("may not contain '%'"),
         NameRule::Label | NameRule::Subdomain | NameRule::PathSegment => None,
     }
 }
@@ -138,11 +271,36 @@ fn is_name_part(text: &str) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
 }
 
-fn is_qualified_name(key: &str) -> bool {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    prefix.is_none_or(|prefix| prefix.len() <= 253 && is_subdomain(prefix))
-        && name.len() <= 63
-        && is_name_part(name)
+/// What is wrong with a qualified name (`content.IsLabelKey`).
+pub(crate) fn key_problems(key: &str) -> Vec<String> {
+    let parts: Vec<&str> = key.split('/').collect();
+    let (prefix, name) = match parts.as_slice() {
+        [name] => (None, *name),
+        [prefix, name] => (Some(*prefix), *name),
+        _ => {
+            return vec![format!(
+                "a valid label key {LABEL_KEY} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+            )];
+        }
+    };
+    let mut problems = Vec::new();
+    match prefix {
+        Some("") => problems.push("prefix part must be non-empty".to_owned()),
+        Some(prefix) if prefix.len() > 253 => {
+            problems.push("prefix part must be no more than 253 bytes".to_owned());
+        }
+        Some(prefix) if !is_subdomain(prefix) => problems.push(format!("prefix part {SUBDOMAIN}")),
+        Some(_) | None => {}
+    }
+    if name.is_empty() {
+        problems.push("name part must be non-empty".to_owned());
+    } else if name.len() > 63 {
+        problems.push("name part must be no more than 63 bytes".to_owned());
+    }
+    if !is_name_part(name) {
+        problems.push(format!("name part {LABEL_KEY}"));
+    }
+    problems
 }
 
 #[cfg(test)]
@@ -152,7 +310,7 @@ mod tests {
     #[test]
     fn names_and_labels_follow_the_rules_of_the_api_server() {
         let fields = |metadata: Value, rule| {
-            faults(&json!({"metadata": metadata}), rule)
+            faults(&json!({"metadata": metadata}), rule, true)
                 .into_iter()
                 .map(|cause| cause.field)
                 .collect::<Vec<_>>()

@@ -22,11 +22,13 @@ use super::simulator::View;
 use super::status::{ApiError, Subject};
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 
+pub(crate) use built_in::drop_unknown;
 pub(crate) use convert::from_stored;
 pub(crate) use delete::{DeleteOptions, Deleted, Preconditions, Propagation};
 pub(crate) use history::{Change, ChangeKind};
+pub(crate) use metadata::{go_type, key_problems};
 pub(crate) use state::{Place, State};
-pub(crate) use write::{FieldValidation, Part, WriteOptions, Written};
+pub(crate) use write::{FieldValidation, Part, Source, WriteOptions, Written};
 
 /// What a change calls when it is done: it must be quick and must not call the store.
 pub(crate) type OnChange = Arc<dyn Fn() + Send + Sync>;
@@ -142,7 +144,7 @@ impl Store {
             metadata.remove("uid");
         }
         match self.create(object.clone()) {
-            Err(ApiError::AlreadyExists(_)) => self.replace(object),
+            Err(ApiError::AlreadyExists(_) | ApiError::BeingDeleted(_)) => self.replace(object),
             other => other,
         }
     }

@@ -186,6 +186,36 @@ impl State {
         self.history.since(version)
     }
 
+    /// The objects of a resource as they were at a resource version, or that this is too long ago.
+    pub(crate) fn range_at(
+        &self,
+        resource: &ResourceId,
+        namespace: Option<&str>,
+        version: u64,
+    ) -> Result<Vec<(Place, Arc<Manifest>)>, ApiError> {
+        let now = self.range(resource, namespace);
+        let mut then: BTreeMap<Place, Arc<Manifest>> =
+            now.map(|(place, object)| (place.clone(), Arc::clone(object))).collect();
+        let changes: Vec<&Arc<Change>> =
+            self.since(version)?.filter(|change| change.resource == *resource).collect();
+        for change in changes.into_iter().rev() {
+            let object = &change.object;
+            let place = Place::new(object.namespace().unwrap_or_default(), object.name().unwrap_or_default());
+            if namespace.is_some_and(|namespace| place.namespace != namespace) {
+                continue;
+            }
+            match &change.kind {
+                ChangeKind::Added => {
+                    then.remove(&place);
+                }
+                ChangeKind::Modified(before) | ChangeKind::Deleted(before) => {
+                    then.insert(place, Arc::clone(before));
+                }
+            }
+        }
+        Ok(then.into_iter().collect())
+    }
+
     pub(super) fn forget_history(&mut self) {
         self.history.forget(self.version);
     }
@@ -235,7 +265,7 @@ impl State {
         self.history.push(Change {
             version: self.version,
             resource: resource.clone(),
-            kind: ChangeKind::Deleted,
+            kind: ChangeKind::Deleted(before),
             object: Arc::clone(&last),
         });
         Some(last)

@@ -35,6 +35,17 @@ pub(crate) enum FieldValidation {
     Strict,
 }
 
+/// Where a written object comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A request's body.
+    Body,
+    /// A patch of the stored object.
+    Patch,
+    /// A server-side apply; the object carries its managed fields already.
+    Apply,
+}
+
 /// How a write is done.
 #[derive(Debug, Clone)]
 pub(crate) struct WriteOptions {
@@ -46,8 +57,10 @@ pub(crate) struct WriteOptions {
     pub(crate) part: Part,
     /// What to do about unknown fields.
     pub(crate) validation: FieldValidation,
-    /// The object carries its managed fields already (server-side apply).
-    pub(crate) applied: bool,
+    /// Paths of the fields that the body names twice.
+    pub(crate) duplicates: Vec<String>,
+    /// Where the object comes from.
+    pub(crate) source: Source,
     /// A given uid is kept and there is no namespace to look for.
     pub(crate) seed: bool,
 }
@@ -60,7 +73,8 @@ impl WriteOptions {
             manager: None,
             part: Part::Whole,
             validation: FieldValidation::Ignore,
-            applied: false,
+            duplicates: Vec::new(),
+            source: Source::Body,
             seed: false,
         }
     }
@@ -85,18 +99,21 @@ impl State {
         options: &WriteOptions,
     ) -> Result<Written, ApiError> {
         let mut object = convert::to_stored(kind, object);
+        check_metadata(kind, &object)?;
         let name = set_name(kind, &mut object)?;
         let place = set_namespace(kind, namespace, &mut object, &name)?;
         let subject = Subject::new(kind, &name);
         if !options.seed {
             self.check_namespace(kind, &place, &subject)?;
         }
-        if self.stored(&kind.storage, &place).is_some() {
-            return Err(ApiError::AlreadyExists(subject));
+        match self.stored(&kind.storage, &place) {
+            Some(stored) if stored.is_deleting() => return Err(ApiError::BeingDeleted(subject)),
+            Some(_) => return Err(ApiError::AlreadyExists(subject)),
+            None => {}
         }
         let fields = metadata_mut(&mut object);
         if fields.get("resourceVersion").is_some_and(|version| version != "") && options.part != Part::Whole {
-            return Err(ApiError::BadRequest(
+            return Err(ApiError::Internal(
                 "resourceVersion should not be set on objects to be created".to_owned(),
             ));
         }
@@ -104,7 +121,7 @@ impl State {
             Some(uid) if options.seed => uid.to_owned(),
             _ => uuid::Uuid::new_v4().to_string(),
         };
-        for field in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+        for field in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
             fields.remove(field);
         }
         fields.insert("uid".to_owned(), json!(uid));
@@ -119,12 +136,13 @@ impl State {
             object.remove("status");
         }
         let warnings = self.admit(kind, &mut object, options, None)?;
-        if !options.applied {
+        if options.source != Source::Apply {
             metadata_mut(&mut object).remove("managedFields");
             if let Some(manager) = &options.manager {
                 managed::record_update(kind, None, &mut object, manager, options.part, &self.clock.text());
             }
         }
+        built_in::begin(kind, &mut object);
         if options.dry_run {
             let object = Arc::new(metadata::trusted(object));
             return Ok(Written { object: from_stored(kind, &object), warnings });
@@ -152,10 +170,12 @@ impl State {
         let proposed = change(&from_stored(kind, &stored).to_value())?;
         let mut object = convert::to_stored(kind, proposed);
         let before = stored.to_value();
-        check_identity(kind, place, &mut object, &before, &subject)?;
+        check_metadata(kind, &object)?;
+        check_identity(kind, place, &mut object, &before, &subject, options.source != Source::Body)?;
         keep_server_fields(&mut object, &before);
         match options.part {
             Part::Main if kind.status_subresource => copy_field(&mut object, &before, "status"),
+            Part::Status if kind.origin == Origin::BuiltIn => copy_field(&mut object, &before, "spec"),
             Part::Status => object = with_status(&before, &object),
             Part::Main | Part::Whole => {}
         }
@@ -164,7 +184,7 @@ impl State {
             let generation = before["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             metadata_mut(&mut object).insert("generation".to_owned(), json!(generation));
         }
-        if !options.applied {
+        if options.source != Source::Apply {
             match &options.manager {
                 Some(manager) => {
                     let time = self.clock.text();
@@ -180,8 +200,14 @@ impl State {
             let object = Arc::new(metadata::trusted(object));
             return Ok(Written { object: from_stored(kind, &object), warnings });
         }
+        if stored.is_deleting() && !super::delete::is_held(&metadata::trusted(object.clone())) {
+            // Watches are told its last stored state, the client what it would have become.
+            let last = Arc::new(metadata::trusted(object));
+            self.remove(&kind.storage, place);
+            return Ok(Written { object: from_stored(kind, &last), warnings });
+        }
         let stored = self.put(&kind.storage, place, object);
-        let stored = self.after_update(kind, place, stored);
+        let stored = self.after_update(kind, stored);
         Ok(Written { object: from_stored(kind, &stored), warnings })
     }
 
@@ -226,15 +252,22 @@ impl State {
         if self.role == Role::Hub {
             super::super::hub::set_defaults(kind, object);
         }
-        let mut warnings = Vec::new();
-        let mut causes = metadata::faults(object, built_in::name_rule(kind));
-        if kind.origin == Origin::BuiltIn {
+        let core = kind.origin == Origin::BuiltIn;
+        built_in::label(kind, object);
+        let mut unknown = drop_unknown_metadata(object);
+        let mut causes = metadata::faults(object, built_in::name_rule(kind), core);
+        if core {
+            unknown.extend(built_in::drop_unknown(kind, object));
             built_in::admit(kind, object, before)?;
+            causes.extend(built_in::faults(kind, object));
         } else if let Some(definition) = &kind.schema {
-            let admitted = schema::admit(definition, object);
-            warnings = unknown_fields(kind, &admitted.unknown, options.validation)?;
+            let admitted = schema::admit(definition, object, options.part == Part::Status);
+            unknown.extend(admitted.unknown);
             causes.extend(admitted.causes);
         }
+        let duplicates = options.duplicates.iter().map(|path| format!("duplicate field {path:?}"));
+        let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
+        let warnings = field_faults(kind, duplicates.chain(unknown).collect(), options.validation)?;
         if let Some(before) = before.filter(|before| before["metadata"]["deletionTimestamp"].is_string()) {
             let added = new_finalizers(object, before);
             if !added.is_empty() {
@@ -242,19 +275,49 @@ impl State {
                     "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
                     added.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
                 );
-                causes.push(Cause::forbidden("metadata.finalizers", &detail));
+                causes.extend(twice(Cause::forbidden("metadata.finalizers", &detail)));
             }
         }
-        if causes.is_empty() { Ok(warnings) } else { Err(ApiError::Invalid { subject, causes }) }
+        let error = ApiError::Invalid { subject, causes };
+        match &error {
+            ApiError::Invalid { causes, .. } if causes.is_empty() => Ok(warnings),
+            _ if warnings.is_empty() => Err(error),
+            _ => Err(ApiError::Warned { error: Box::new(error), warnings }),
+        }
     }
 }
 
-fn unknown_fields(
+/// The API server checks metadata twice at an update, and tells such faults twice.
+fn twice(cause: Cause) -> [Cause; 2] {
+    [cause.clone(), cause]
+}
+
+fn drop_unknown_metadata(object: &mut Value) -> Vec<String> {
+    let fields = metadata_mut(object);
+    let unknown: Vec<String> =
+        fields.keys().filter(|field| !metadata::METADATA_FIELDS.contains(&field.as_str())).cloned().collect();
+    for field in &unknown {
+        fields.remove(field);
+    }
+    unknown.iter().map(|field| format!("metadata.{field}")).collect()
+}
+
+/// Metadata whose fields have the wrong type.
+fn check_metadata(kind: &Kind, object: &Value) -> Result<(), ApiError> {
+    match metadata::type_fault(&kind.kind, &object["metadata"], kind.origin == Origin::BuiltIn) {
+        None => Ok(()),
+        Some(fault) => Err(ApiError::BadRequest(format!(
+            "{} in version {:?} cannot be handled as a {}: {fault}",
+            kind.kind, kind.version, kind.kind
+        ))),
+    }
+}
+
+fn field_faults(
     kind: &Kind,
-    unknown: &[String],
+    texts: Vec<String>,
     validation: FieldValidation,
 ) -> Result<Vec<String>, ApiError> {
-    let texts: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
     match validation {
         FieldValidation::Ignore => Ok(Vec::new()),
         FieldValidation::Warn => Ok(texts),
@@ -298,10 +361,7 @@ fn set_namespace(
     let own = fields.get("namespace").and_then(Value::as_str).unwrap_or_default().to_owned();
     let namespace = namespace.unwrap_or(&own);
     if !own.is_empty() && own != namespace {
-        return Err(ApiError::BadRequest(
-            "the namespace of the provided object does not match the namespace sent on the request"
-                .to_owned(),
-        ));
+        return Err(other_namespace());
     }
     if namespace.is_empty() {
         return Err(ApiError::BadRequest("an empty namespace may not be set during creation".to_owned()));
@@ -316,20 +376,20 @@ fn check_identity(
     object: &mut Value,
     before: &Value,
     subject: &Subject,
+    patched: bool,
 ) -> Result<(), ApiError> {
     if !object.is_object() {
         return Err(ApiError::BadRequest(format!("{} must be a mapping", kind.kind)));
     }
-    if object["kind"] != kind.kind.as_str() {
-        return Err(ApiError::BadRequest(format!(
-            "the kind of the object ({}) does not match the kind of the request ({})",
-            object["kind"].as_str().unwrap_or_default(),
-            kind.kind
-        )));
-    }
     let fields = metadata_mut(object);
     let text = |field: &str| fields.get(field).and_then(Value::as_str).unwrap_or_default();
-    if !matches!(text("name"), name if name.is_empty() || name == place.name) {
+    if text("name").is_empty() {
+        return Err(ApiError::BadRequest(format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            place.name
+        )));
+    }
+    if text("name") != place.name {
         return Err(ApiError::BadRequest(format!(
             "the name of the object ({}) does not match the name on the URL ({})",
             text("name"),
@@ -337,27 +397,49 @@ fn check_identity(
         )));
     }
     if !matches!(text("namespace"), namespace if namespace.is_empty() || namespace == place.namespace) {
-        return Err(ApiError::BadRequest(format!(
-            "the namespace of the object ({}) does not match the namespace on the request ({})",
-            text("namespace"),
-            place.namespace
-        )));
+        return Err(other_namespace());
     }
     let uid = before["metadata"]["uid"].as_str().unwrap_or_default();
     if !text("uid").is_empty() && text("uid") != uid {
-        return Err(ApiError::Conflict {
-            subject: subject.clone(),
-            problem: format!(
-                "Precondition failed: UID in precondition: {}, UID in object meta: {uid}",
-                text("uid")
-            ),
+        return Err(if patched {
+            let cause = Cause::invalid("metadata.uid", &json!(text("uid")), "field is immutable");
+            ApiError::Invalid { subject: subject.clone(), causes: twice(cause).into() }
+        } else {
+            other_uid(kind, place, subject, text("uid"), uid)
         });
     }
+    let deletion = fields.get("deletionTimestamp").filter(|time| time.is_string());
+    if let Some(time) = deletion.filter(|time| before["metadata"]["deletionTimestamp"] != **time && patched) {
+        let cause = Cause::invalid("metadata.deletionTimestamp", time, "field is immutable");
+        return Err(ApiError::Invalid { subject: subject.clone(), causes: twice(cause).into() });
+    }
     let version = text("resourceVersion");
+    if !version.is_empty() && version.parse::<u64>().is_err() {
+        return Err(ApiError::Internal(format!("strconv.ParseUint: parsing {version:?}: invalid syntax")));
+    }
     if !version.is_empty() && version != "0" && before["metadata"]["resourceVersion"] != version {
         return Err(ApiError::stale(subject.clone()));
     }
     Ok(())
+}
+
+fn other_namespace() -> ApiError {
+    ApiError::BadRequest(
+        "the namespace of the provided object does not match the namespace sent on the request".to_owned(),
+    )
+}
+
+fn other_uid(kind: &Kind, place: &Place, subject: &Subject, wanted: &str, found: &str) -> ApiError {
+    let group = if kind.origin == Origin::Custom { format!("{}/", kind.group) } else { String::new() };
+    let namespace = if place.namespace.is_empty() { String::new() } else { format!("{}/", place.namespace) };
+    ApiError::Conflict {
+        subject: subject.clone(),
+        problem: format!(
+            "StorageError: invalid object, Code: 4, Key: /registry/{group}{}/{namespace}{}, ResourceVersion: 0, \
+             AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+            kind.plural, place.name
+        ),
+    }
 }
 
 /// Fields that only the server sets.
@@ -372,7 +454,6 @@ fn keep_server_fields(object: &mut Value, before: &Value) {
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
         "generation",
-        "generateName",
     ] {
         match before["metadata"].get(field) {
             Some(value) => fields.insert(field.to_owned(), value.clone()),
