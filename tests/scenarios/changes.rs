@@ -142,3 +142,46 @@ async fn a90_a_changed_snapshot_location_leaves_no_duplicate() {
     world.policy_is(INSTALL, "c1", "Compliant").await;
     world.stop().await;
 }
+
+/// What the API server makes of an object, by defaults and pruning, is no change that is still due.
+async fn nothing_is_left_to_plan(world: &World) {
+    let kubeconfig = world.hub_kubeconfig();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_flotilla"))
+        .args(["plan", "--kubeconfig"])
+        .arg(&kubeconfig)
+        .output()
+        .await
+        .unwrap();
+    let (said, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}\n{failed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_is_as_it_should_be_has_an_empty_plan_pv_snap() {
+    let world = World::start_with(&["c1"]).await;
+    world.apply_policies(&config_map("pv-snap")).await;
+    world.protect("c1").await;
+    nothing_is_left_to_plan(&world).await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_is_as_it_should_be_has_an_empty_plan_restic() {
+    let world = World::start_with(&["c1"]).await;
+    world.apply_policies(&config_map("restic")).await;
+    world.protect("c1").await;
+    nothing_is_left_to_plan(&world).await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_is_as_it_should_be_has_an_empty_plan_own_policies() {
+    let world = World::start_with(&["c1"]).await;
+    world.apply_own_policies().await;
+    world.bind_set().await;
+    world.label_for_backup("c1").await;
+    world.policy_is(INSTALL, "c1", "Compliant").await;
+    world.template_says(BACKUP, "c1", "create-schedule-resource", "Compliant; ").await;
+    nothing_is_left_to_plan(&world).await;
+    world.stop().await;
+}

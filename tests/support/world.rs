@@ -115,7 +115,7 @@ impl World {
 
     /// Starts Flotilla: in this process on the stand-in, as a program of its own on real servers.
     pub fn start_hub(&mut self) {
-        let kubeconfig = self.directory.path().join("hub.kubeconfig");
+        let kubeconfig = self.hub_kubeconfig();
         self.process = Some(match stage::kind() {
             stage::Kind::StandIn => HubProcess::inside(kubeconfig, None),
             stage::Kind::Plane => HubProcess::own(&kubeconfig, &self.hub_log()),
@@ -124,7 +124,7 @@ impl World {
 
     /// Starts Flotilla as a program of its own, which [`World::kill_hub`] kills with SIGKILL.
     pub fn start_hub_program(&mut self) {
-        let kubeconfig = self.directory.path().join("hub.kubeconfig");
+        let kubeconfig = self.hub_kubeconfig();
         self.process = Some(HubProcess::own(&kubeconfig, &self.hub_log()));
     }
 
@@ -139,6 +139,11 @@ impl World {
     pub fn start_candidate(&mut self, identity: &str) -> HubProcess {
         let candidate = Candidate { namespace: "flotilla".to_owned(), identity: identity.to_owned() };
         HubProcess::inside(self.directory.path().join("hub.kubeconfig"), Some(candidate))
+    }
+
+    /// Path of the kubeconfig of the Flotilla process.
+    pub fn hub_kubeconfig(&self) -> std::path::PathBuf {
+        self.directory.path().join("hub.kubeconfig")
     }
 
     /// What the Flotilla process that runs now counts.
