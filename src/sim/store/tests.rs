@@ -327,7 +327,7 @@ fn history_tells_every_change_until_it_is_forgotten() {
                 .map(|change| match change.kind {
                     ChangeKind::Added => "added",
                     ChangeKind::Modified(_) => "modified",
-                    ChangeKind::Deleted => "deleted",
+                    ChangeKind::Deleted(_) => "deleted",
                 })
                 .collect::<Vec<_>>())
         })
