@@ -113,7 +113,7 @@ async fn lists_and_maps_of_a_custom_kind_merge_by_its_schema() {
     case.step("a duplicate in a set", apply(&by(&path, "y"), &wants(json!({"tags": ["a", "a"]})))).await;
     case.step("an entry without its key", apply(&by(&path, "y"), &wants(json!({"cargo": [{"weight": 1}]}))))
         .await;
-    case.step("an unknown field", apply(&by(&path, "y"), &wants(json!({"odd": 1, "odder": 2})))).await;
+    case.step("an unknown field", apply(&by(&path, "y"), &wants(json!({"odd": 1})))).await;
     case.step("a wrong type", apply(&by(&path, "y"), &wants(json!({"speed": "fast"})))).await;
     case.step("an invalid value", apply(&by(&path, "y"), &wants(json!({"speed": 99})))).await;
     case.step(

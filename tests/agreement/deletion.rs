@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::ground::*;
+use crate::support::plane::definitions;
 
 #[tokio::test]
 async fn preconditions_are_checked() {
@@ -120,5 +121,39 @@ async fn collections_are_deleted_by_selector() {
     case.step("what is left", get(CONFIG_MAPS)).await;
     case.step("a custom kind", delete(SHIPS)).await;
     case.step("nothing", delete(SHIPS)).await;
+    case.finish();
+}
+
+#[tokio::test]
+async fn a_pod_that_runs_nowhere_goes_at_once() {
+    let mut case = Case::start("deletion", "pods").await;
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    case.prepare(post(PODS, &pod)).await;
+    case.step("delete", delete(&at(PODS, "p")).showing(&["/kind", "/metadata/name", "/status/phase"])).await;
+    case.step("it is gone", get(&at(PODS, "p"))).await;
+    case.finish();
+}
+
+#[tokio::test]
+async fn a_definition_takes_its_objects_along() {
+    let mut case = Case::start("deletion", "definition").await;
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let kites = "/apis/kites.flotilla.dev/v1/namespaces/{ns}/kites";
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "kites.kites.flotilla.dev"},
+        "spec": {"group": "kites.flotilla.dev", "scope": "Namespaced",
+            "names": {"kind": "Kite", "plural": "kites", "singular": "kite", "listKind": "KiteList"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema":
+                {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}});
+    definitions::install(&case.client(), &[definition]).await;
+    let kite = json!({"apiVersion": "kites.flotilla.dev/v1", "kind": "Kite", "metadata": {"name": "red"}, "tail": 3});
+    case.created(kites, &kite).await;
+    let mut stream = case.watch(&format!("{kites}?watch=true&resourceVersion=0")).await;
+    case.events("a kite", &mut stream, 1).await;
+    let deleted = case.prepare(delete(&at(definitions, "kites.kites.flotilla.dev"))).await;
+    assert_eq!(deleted["metadata"]["finalizers"][0], "customresourcecleanup.apiextensions.k8s.io");
+    case.events("its end", &mut stream, 1).await;
+    case.gone(&at(definitions, "kites.kites.flotilla.dev")).await;
+    case.step("no kites any more", get(kites)).await;
     case.finish();
 }

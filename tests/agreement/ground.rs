@@ -31,6 +31,9 @@ async fn client(kubeconfig: &str) -> Client {
 /// What no answer may take longer than.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Between two questions whether something has come about that no watch tells.
+const ASK: Duration = Duration::from_millis(100);
+
 /// Collections in the namespace of the test.
 pub const CONFIG_MAPS: &str = "/api/v1/namespaces/{ns}/configmaps";
 pub const SECRETS: &str = "/api/v1/namespaces/{ns}/secrets";
@@ -293,6 +296,36 @@ impl Case {
         serde_json::from_str(&body).unwrap()
     }
 
+    /// Creates an object of a kind that is new: its endpoint may come a moment after its definition.
+    pub async fn created(&self, collection: &str, body: &Value) {
+        let created = async {
+            let mut asked = tokio::time::interval(ASK);
+            loop {
+                asked.tick().await;
+                if self.answer(&post(collection, body)).await.0.status == 201 {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, created)
+            .await
+            .unwrap_or_else(|_| panic!("{collection} is not served"));
+    }
+
+    /// Waits until something is not there any more.
+    pub async fn gone(&self, path: &str) {
+        let gone = async {
+            let mut asked = tokio::time::interval(ASK);
+            loop {
+                asked.tick().await;
+                if self.answer(&get(path)).await.0.status == 404 {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone).await.unwrap_or_else(|_| panic!("{path} does not go"));
+    }
+
     /// Asks and records the answer as a step of the test.
     pub async fn step(&mut self, name: &str, ask: Ask) -> Value {
         let (parts, body) = self.answer(&ask).await;
@@ -375,6 +408,20 @@ impl Case {
     /// A version or token that is different in every run and is not to be recorded as part of a path.
     pub fn recorder_hides(&mut self, text: &str) {
         self.recorder.hidden.push(text.to_owned());
+    }
+
+    /// The client of the test, for calls of kube-rs.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Records what such calls told.
+    pub fn told(&mut self, name: &str, lines: &[String]) {
+        let mut step = Step::new(name, "kube-rs");
+        for line in lines {
+            step.line(line);
+        }
+        self.recorder.push(step);
     }
 
     /// Compares all steps with the expected answers.

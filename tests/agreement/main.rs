@@ -19,6 +19,7 @@
 )]
 
 mod apply;
+mod clients;
 mod definition;
 mod deletion;
 mod differences;

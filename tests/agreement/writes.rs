@@ -141,3 +141,52 @@ async fn a_dry_run_changes_nothing() {
     case.step("an invalid custom object", post(&query(SHIPS), &ship("a", &json!({})))).await;
     case.finish();
 }
+
+/// What Flotilla tells about what it does: Events of both groups are the same objects.
+#[tokio::test]
+async fn events_are_written_and_read_in_both_groups() {
+    let mut case = Case::start("writes", "events").await;
+    let core = "/api/v1/namespaces/{ns}/events";
+    let new = "/apis/events.k8s.io/v1/namespaces/{ns}/events";
+    let about = json!({"apiVersion": "v1", "kind": "ConfigMap", "namespace": case.namespace, "name": "a"});
+    let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "a"}, "involvedObject": about,
+        "reason": "Seen", "message": "It was seen.", "type": "Normal", "count": 2,
+        "source": {"component": "lookout"}, "firstTimestamp": "2024-01-01T00:00:00Z",
+        "lastTimestamp": "2024-01-02T00:00:00Z"});
+    case.step("create in core", post(core, &event)).await;
+    case.step("read in the other group", get(&at(new, "a"))).await;
+    let event = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "b"},
+        "regarding": about, "reason": "Heard", "note": "It was heard.", "type": "Warning", "action": "Listen",
+        "reportingController": "flotilla.dev/lookout", "reportingInstance": "one",
+        "eventTime": "2024-01-01T00:00:00.000000Z"});
+    case.step("create in the other group", post(new, &event)).await;
+    case.step("read in core", get(&at(core, "b"))).await;
+    case.step(
+        "select in core",
+        get(&format!("{core}?fieldSelector=involvedObject.name%3Da,reason%3DSeen"))
+            .showing(&["/items/0/metadata/name", "/items/1/metadata/name"]),
+    )
+    .await;
+    case.step("count on", merge(&at(core, "a"), &json!({"count": 3}))).await;
+    case.finish();
+}
+
+/// Who leads: a Lease is only replaced by one who names its version.
+#[tokio::test]
+async fn leases_are_replaced_by_version() {
+    let mut case = Case::start("writes", "leases").await;
+    let leases = "/apis/coordination.k8s.io/v1/namespaces/{ns}/leases";
+    let lease = |holder: &str| {
+        json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "leader"},
+            "spec": {"holderIdentity": holder, "leaseDurationSeconds": 15, "leaseTransitions": 0,
+                "acquireTime": "2024-01-01T00:00:00.000000Z", "renewTime": "2024-01-01T00:00:00.000000Z"}})
+    };
+    let created = case.step("create", post(leases, &lease("a"))).await;
+    let path = at(leases, "leader");
+    case.step("replace without a version", put(&path, &lease("b"))).await;
+    let mut renewed = created.clone();
+    renewed["spec"]["holderIdentity"] = json!("b");
+    case.step("replace", put(&path, &renewed)).await;
+    case.step("replace what is stale", put(&path, &renewed)).await;
+    case.finish();
+}

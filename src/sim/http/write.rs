@@ -179,6 +179,10 @@ pub(super) fn delete(call: &Call, target: &Target) -> Result<Response, ApiError>
     let deleted = call.server.store().write(|state| state.delete(&target.kind, &target.place(), &options))?;
     sweep_soon(call, target);
     match deleted {
+        // A kind that may take its time to end answers with the object even when it goes at once.
+        Deleted::Gone(object) if target.kind.is("", "Pod") => {
+            Ok(json_response(StatusCode::OK, &object.to_value()))
+        }
         Deleted::Waiting(object) => Ok(json_response(StatusCode::OK, &object.to_value())),
         Deleted::Gone(object) => {
             let mut details = json!({"name": object.name(), "kind": target.kind.plural, "uid": object.uid()});

@@ -29,6 +29,9 @@ pub(super) fn admit(kind: &Kind, object: &mut Value, before: Option<&Value>) -> 
             }
         }
     }
+    if kind.kind == "Event" {
+        super::convert::drop_empty(object);
+    }
     if kind.is(definition::GROUP, definition::KIND) {
         return custom_definition(kind, object);
     }

@@ -20,6 +20,50 @@ const EVENT_FIELDS: &[(&str, &str)] = &[
     ("count", "deprecatedCount"),
 ];
 
+/// What stands where an event says nothing.
+#[derive(Debug, Clone, Copy)]
+enum Empty {
+    Null,
+    Text,
+    Map,
+}
+
+impl Empty {
+    fn to_value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Text => Value::String(String::new()),
+            Self::Map => Value::Object(Map::new()),
+        }
+    }
+}
+
+/// Fields that an event shows though they are empty (no `omitempty`).
+const EVENT_SHOWS: &[(&str, Empty)] = &[
+    ("eventTime", Empty::Null),
+    ("firstTimestamp", Empty::Null),
+    ("lastTimestamp", Empty::Null),
+    ("reportingComponent", Empty::Text),
+    ("reportingInstance", Empty::Text),
+    ("source", Empty::Map),
+];
+const NEW_EVENT_SHOWS: &[(&str, Empty)] = &[
+    ("eventTime", Empty::Null),
+    ("deprecatedFirstTimestamp", Empty::Null),
+    ("deprecatedLastTimestamp", Empty::Null),
+    ("deprecatedSource", Empty::Map),
+];
+
+/// Takes out of an event to be stored what is only shown.
+pub(super) fn drop_empty(object: &mut Value) {
+    let Some(fields) = object.as_object_mut() else { return };
+    for (field, empty) in EVENT_SHOWS {
+        if fields.get(*field).is_some_and(|value| *value == empty.to_value()) {
+            fields.remove(*field);
+        }
+    }
+}
+
 fn is_new_event(kind: &Kind) -> bool {
     kind.is("events.k8s.io", "Event")
 }
@@ -42,7 +86,8 @@ pub(crate) fn to_stored(kind: &Kind, mut object: Value) -> Value {
 /// A stored object in the version of a request.
 pub(crate) fn from_stored(kind: &Kind, object: &Arc<Manifest>) -> Arc<Manifest> {
     let api_version = kind.api_version();
-    if object.api_version() == api_version {
+    let is_event = kind.is("", "Event") || is_new_event(kind);
+    if object.api_version() == api_version && !is_event {
         return Arc::clone(object);
     }
     let mut fields = object.fields().clone();
@@ -50,6 +95,12 @@ pub(crate) fn from_stored(kind: &Kind, object: &Arc<Manifest>) -> Arc<Manifest> 
     if is_new_event(kind) {
         for (stored, new) in EVENT_FIELDS {
             rename(&mut fields, stored, new);
+        }
+    }
+    if is_event {
+        let shown = if is_new_event(kind) { NEW_EVENT_SHOWS } else { EVENT_SHOWS };
+        for (field, empty) in shown {
+            fields.entry(*field).or_insert_with(|| empty.to_value());
         }
     }
     Arc::new(trusted(Value::Object(fields)))
@@ -78,6 +129,9 @@ mod tests {
         assert_eq!(stored["apiVersion"], "v1");
         assert_eq!(stored["involvedObject"]["name"], "p");
         assert_eq!(stored["message"], "n");
-        assert_eq!(from_stored(new, &Arc::new(trusted(stored))).to_value(), event);
+        let shown = from_stored(new, &Arc::new(trusted(stored))).to_value();
+        for (field, value) in event.as_object().unwrap() {
+            assert_eq!(shown[field], *value, "{field}");
+        }
     }
 }
