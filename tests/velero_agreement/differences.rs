@@ -23,15 +23,9 @@ const CRON: &str = "Cron expressions are read as robfig/cron reads them, which V
 /// Nobody reads it.
 const PLUGINS: &str = "A ServerStatusRequest is answered with a short list of plugins.";
 
-/// What there is to know of volumes is not modelled.
-const VOLUMES: &str =
-    "Every volume can be snapshot, whatever it lies on, and what is skipped gives no warnings.";
-
 const KNOWN: &[Known] = &[
     Known { area: "backups", path: "/BackupStorageLocation no-such-bucket/", reason: ANY_STORAGE },
     Known { area: "backups", path: "/BackupStorageLocation stale-credentials/", reason: ANY_STORAGE },
-    Known { area: "backups", path: "/Backup snapshots-of-nfs/object/status/", reason: VOLUMES },
-    Known { area: "backups", path: "/Backup files-without-node-agent/object/status/", reason: VOLUMES },
     Known { area: "schedules", path: "/Schedule backwards/", reason: CRON },
     Known { area: "schedules", path: "/Schedule sunday-7/", reason: CRON },
     Known { area: "schedules", path: "/Schedule large-step/", reason: CRON },

@@ -174,6 +174,7 @@ fn run(scene: &Scene<'_>, backup: &mut Value, storage: &mut ObjectStorage) -> Ve
             ("volumeSnapshotsAttempted", contents.snapshots),
             ("volumeSnapshotsCompleted", contents.snapshots),
             ("errors", errors),
+            ("warnings", contents.warnings),
         ] {
             if count > 0 {
                 set(backup, &["status", field], count);
