@@ -1,7 +1,9 @@
 //! Storage locations and Backups: which run, and which are refused in which words.
 
+use crate::diary::GONE;
 use crate::expected::Seen;
 use crate::fixture::{Fixture, objects};
+use crate::support::VELERO;
 
 #[tokio::test]
 async fn locations_and_backups() {
@@ -12,6 +14,13 @@ async fn locations_and_backups() {
     seen.add_entries(&c1.settle(&fixture.with_storage(&objects("locations"))).await);
     seen.add_entries(&c1.settle(&objects("backups")).await);
     seen.add_entries(&c1.settle(&objects("backups-with-two-snapshot-locations")).await);
+
+    seen.add_entries(&c1.settle(&fixture.with_storage(&objects("backups-of-volumes"))).await);
+    c1.user.delete("Backup", VELERO, "twice").await;
+    c1.diary.until("Backup", "twice", |entry| entry.phase() == GONE).await;
+    for (_, again) in c1.settle(&objects("backups-again")).await {
+        seen.add_entry("Backup twice, again", &again);
+    }
 
     fixture.stage.shutdown().await;
     seen.check();

@@ -49,7 +49,6 @@ impl Entry {
             "Failed",
             "FailedValidation",
             "Processed",
-            GONE,
         ];
         settled.contains(&self.phase())
     }
@@ -92,21 +91,27 @@ impl Diary {
 
     /// What is known of an object, once it is as it should be.
     pub(crate) async fn until(&self, kind: &str, name: &str, is_reached: impl Fn(&Entry) -> bool) -> Entry {
-        self.until_all(kind, |entries| entries.get(name).filter(|entry| is_reached(entry)).cloned())
+        let identity = (kind.to_owned(), name.to_owned());
+        self.when(|entries| entries.get(&identity).filter(|entry| is_reached(entry)).cloned())
             .await
             .unwrap_or_else(|| panic!("{kind} {name} did not come that far: {:#?}", self.all(kind).get(name)))
     }
 
-    /// What follows from all objects of a kind, once it does; `None` when it never did.
-    pub(crate) async fn until_all<T>(
-        &self,
-        kind: &str,
-        look: impl Fn(&BTreeMap<String, Entry>) -> Option<T>,
-    ) -> Option<T> {
+    /// The first object of a kind that is as it should be, by name and entry.
+    pub(crate) async fn until_any(&self, kind: &str, is_reached: impl Fn(&str, &Entry) -> bool) -> Entry {
+        let fits =
+            |((own, name), entry): &(&(String, String), &Entry)| own == kind && is_reached(name, entry);
+        self.when(|entries| entries.iter().find(fits).map(|(_, entry)| entry.clone()))
+            .await
+            .unwrap_or_else(|| panic!("no {kind} came that far: {:#?}", self.all(kind)))
+    }
+
+    /// What follows from the entries, once it does; `None` when it never did.
+    async fn when<T>(&self, look: impl Fn(&Entries) -> Option<T>) -> Option<T> {
         let reached = async {
             loop {
                 let changed = self.changed.notified();
-                if let Some(found) = look(&self.all(kind)) {
+                if let Some(found) = look(&self.entries.lock().unwrap()) {
                     return found;
                 }
                 changed.await;

@@ -18,12 +18,12 @@ const ANY_STORAGE: &str = "Every bucket is there and every credential opens it; 
                            plays the opposite.";
 /// The reader of cron expressions is the hub's.
 const CRON: &str = "Cron expressions are read as robfig/cron reads them, which Velero up to 1.18.1 uses; 1.18.3 \
-                    uses netresearch/go-cron, which also takes `30-10` and Sunday as 7, but not `*/61` and `@every 0s`, and has \
+                    uses netresearch/go-cron, which also takes `12-2` and Sunday as 7, but not `*/61` and `@every 0s`, and has \
                     other words for `L` and for what is too large.";
 /// Nobody reads it.
 const PLUGINS: &str = "A ServerStatusRequest is answered with a short list of plugins.";
 
-const KNOWN: [Known; 9] = [
+const KNOWN: &[Known] = &[
     Known { area: "backups", path: "/BackupStorageLocation no-such-bucket/", reason: ANY_STORAGE },
     Known { area: "backups", path: "/BackupStorageLocation stale-credentials/", reason: ANY_STORAGE },
     Known { area: "schedules", path: "/Schedule backwards/", reason: CRON },
@@ -35,6 +35,11 @@ const KNOWN: [Known; 9] = [
     Known {
         area: "shared_storage",
         path: "/ServerStatusRequest status/object/status/plugins",
+        reason: PLUGINS,
+    },
+    Known {
+        area: "shared_storage",
+        path: "/ServerStatusRequest behind-unreadable/object/status/plugins",
         reason: PLUGINS,
     },
 ];

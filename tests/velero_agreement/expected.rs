@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use flotilla::yaml;
 use regex::Regex;
@@ -128,11 +129,15 @@ pub(crate) fn plain(object: &Value) -> Value {
         }
     }
     // Whether a location was already looked through for Backups is a matter of seconds.
-    if let Some(status) = plain["status"].as_object_mut() {
+    if let Some(status) = plain.get_mut("status").and_then(Value::as_object_mut) {
         status.remove("lastSyncedTime");
     }
+    // In any order.
+    if let Some(plugins) = plain.pointer_mut("/status/plugins").and_then(Value::as_array_mut) {
+        plugins.sort_by_key(Value::to_string);
+    }
     // Where the object storage is found differs with the stage, and is told to real Velero alone.
-    if let Some(config) = plain["spec"].get_mut("config").and_then(Value::as_object_mut) {
+    if let Some(config) = plain.pointer_mut("/spec/config").and_then(Value::as_object_mut) {
         config.retain(|key, _| !key.starts_with("s3"));
     }
     if let Some(kept) = kept_for(object) {
@@ -163,8 +168,9 @@ fn normal(value: Value) -> Value {
     }
 }
 
-fn normal_text(text: &str) -> String {
-    const SHAPES: [(&str, &str); 7] = [
+/// What is different each time, and the shape that stands for it.
+static SHAPES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    [
         (r"\bv1\.36\.\d+\b", "<version of Kubernetes>"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uid>"),
@@ -172,10 +178,15 @@ fn normal_text(text: &str) -> String {
         (r"\b\d{14}\b", "<stamp>"),
         (r"RequestID: [^,]*", "RequestID: <id>"),
         (r"HostID: [^,]*", "HostID: <id>"),
-    ];
+    ]
+    .map(|(pattern, shape)| (Regex::new(pattern).unwrap(), shape))
+    .to_vec()
+});
+
+fn normal_text(text: &str) -> String {
     let mut text = text.to_owned();
-    for (pattern, shape) in SHAPES {
-        text = Regex::new(pattern).unwrap().replace_all(&text, shape).into_owned();
+    for (pattern, shape) in SHAPES.iter() {
+        text = pattern.replace_all(&text, *shape).into_owned();
     }
     text
 }

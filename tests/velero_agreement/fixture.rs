@@ -66,9 +66,12 @@ impl Fixture {
     /// Objects as they must be for this stage's object storage: every location of a stage has its `"region"` quoted.
     pub(crate) fn with_storage(&self, text: &str) -> String {
         text.split("---\n")
-            .map(|document| match document.contains("\"region\"") {
-                true => self.stage.with_storage(document),
-                false => document.to_owned(),
+            .map(|document| {
+                if document.contains("\"region\"") {
+                    self.stage.with_storage(document)
+                } else {
+                    document.to_owned()
+                }
             })
             .collect::<Vec<_>>()
             .join("---\n")

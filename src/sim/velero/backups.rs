@@ -147,7 +147,7 @@ pub(super) fn progress(done_field: &str, total: usize, done: usize) -> Value {
 fn run(scene: &Scene<'_>, backup: &mut Value, storage: &mut ObjectStorage) -> Vec<Write> {
     let Some(location) = scene.one("BackupStorageLocation", text(backup, &["spec", "storageLocation"]))
     else {
-        fail(scene, backup, "error getting backup store");
+        fail(scene, backup, "backup execution failed: error getting backup store");
         return Vec::new();
     };
     let place = storage.locations.entry(storage_path(&location.to_value())).or_default();
@@ -156,7 +156,9 @@ fn run(scene: &Scene<'_>, backup: &mut Value, storage: &mut ObjectStorage) -> Ve
             && text(&stored.backup, &["metadata", "uid"]) == text(backup, &["metadata", "uid"])
     };
     if place.get(name(backup)).is_some_and(|stored| !own(stored)) {
-        fail(scene, backup, "backup already exists in object storage");
+        // Refused before anything is collected.
+        remove(backup, &["status", "progress"]);
+        fail(scene, backup, "backup execution failed: backup already exists in object storage");
         return Vec::new();
     }
     let outcome = annotation(backup, OUTCOME).to_owned();
@@ -172,6 +174,7 @@ fn run(scene: &Scene<'_>, backup: &mut Value, storage: &mut ObjectStorage) -> Ve
             ("volumeSnapshotsAttempted", contents.snapshots),
             ("volumeSnapshotsCompleted", contents.snapshots),
             ("errors", errors),
+            ("warnings", contents.warnings),
         ] {
             if count > 0 {
                 set(backup, &["status", field], count);

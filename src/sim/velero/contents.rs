@@ -31,6 +31,10 @@ pub(super) struct Contents {
     pub(super) snapshots: usize,
     /// How many things went wrong.
     pub(super) errors: usize,
+    /// How many things were skipped with a word about it.
+    pub(super) warnings: usize,
+    /// Claims, by namespace and name, whose files were meant to be copied: their volumes are not snapshot.
+    meant_to_copy: BTreeSet<(String, String)>,
 }
 
 /// Collects what the backup holds.
@@ -62,7 +66,7 @@ pub(super) fn collect(scene: &Scene<'_>, backup: &Value) -> Contents {
     }
     let volumes = bound_volumes(scene, &filter, &objects);
     copy_files(scene, backup, &objects, &mut contents);
-    contents.snapshots = snapshots(backup, &volumes, &contents.volume_backups);
+    count_snapshots(backup, &volumes, &mut contents);
     contents.items.extend(volumes);
     contents.items.extend(objects);
     contents
@@ -164,12 +168,26 @@ fn bound_volumes(scene: &Scene<'_>, filter: &Filter, objects: &[Value]) -> Vec<V
         .collect()
 }
 
-/// Volumes are snapshot unless the spec forbids it, no location is known, or their files are copied.
-fn snapshots(backup: &Value, volumes: &[Value], volume_backups: &[Value]) -> usize {
+/// Kinds of volumes that no snapshot location can deal with.
+const NOT_SNAPSHOT: [&str; 5] = ["nfs", "hostPath", "local", "cephfs", "glusterfs"];
+
+/// Volumes are snapshot unless the spec forbids it, no location is known, or their files are meant to be copied.
+fn count_snapshots(backup: &Value, volumes: &[Value], contents: &mut Contents) {
     if !takes_snapshots(backup) {
-        return 0;
+        return;
     }
-    volumes.iter().filter(|volume| !is_copied(volume, volume_backups)).count()
+    let locations = items(backup, &["spec", "volumeSnapshotLocations"]).len();
+    for volume in volumes {
+        let claim = ["namespace", "name"].map(|field| text(volume, &["spec", "claimRef", field]).to_owned());
+        if contents.meant_to_copy.contains(&claim.into()) || is_copied(volume, &contents.volume_backups) {
+            continue;
+        }
+        if NOT_SNAPSHOT.iter().any(|kind| at(volume, &["spec", kind]).is_some()) {
+            contents.warnings += locations;
+        } else {
+            contents.snapshots += 1;
+        }
+    }
 }
 
 /// Whether the backup snapshots volumes at all.
@@ -186,15 +204,20 @@ pub(super) fn is_copied(volume: &Value, volume_backups: &[Value]) -> bool {
 fn copy_files(scene: &Scene<'_>, backup: &Value, objects: &[Value], contents: &mut Contents) {
     let pods = objects
         .iter()
-        .filter(|object| text(object, &["kind"]) == "Pod" && text(object, &["apiVersion"]) == "v1")
-        .filter(|pod| matches!(text(pod, &["status", "phase"]), "" | "Running"));
+        .filter(|object| text(object, &["kind"]) == "Pod" && text(object, &["apiVersion"]) == "v1");
     for pod in pods {
         let volumes = volumes_to_copy(backup, pod);
         if volumes.is_empty() {
             continue;
         }
-        if !has_node_agent(scene) {
-            contents.errors += 1;
+        contents.meant_to_copy.extend(volumes.iter().map(|volume| {
+            let claim = text(volume, &["persistentVolumeClaim", "claimName"]);
+            (namespace(pod).to_owned(), claim.to_owned())
+        }));
+        let is_running = matches!(text(pod, &["status", "phase"]), "" | "Running");
+        if !is_running || !has_node_agent(scene) {
+            contents.warnings += volumes.len();
+            contents.errors += usize::from(is_running);
             continue;
         }
         for volume in volumes {

@@ -1,7 +1,7 @@
 //! What is wrong with a cron expression, in the words of Velero 1.18.3, which reads it with netresearch/go-cron.
 //!
 //! The expression itself is read by [`crate::pipeline::config::cron`], whose own texts are those of robfig/cron, the
-//! reader of earlier versions. What only the new one accepts (`30-10`, Sunday as 7) is refused here all the same.
+//! reader of earlier versions. What only the new one accepts (`12-2`, Sunday as 7) is refused here all the same.
 
 use crate::pipeline::config::cron::Problem;
 

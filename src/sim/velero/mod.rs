@@ -17,6 +17,7 @@ mod deletion;
 pub mod edit;
 mod lists;
 mod locations;
+mod readable;
 mod requests;
 mod resources;
 mod restore_items;
@@ -33,6 +34,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use self::readable::can_read_all;
 use self::scene::Scene;
 use crate::api::object::Manifest;
 use crate::sim::simulator::{ObjectStorage, Simulator, Trigger, View, Write};
@@ -112,10 +114,16 @@ impl Simulator for Velero {
                 continue;
             }
             writes.extend(locations::writes(&scene, storage, trigger));
-            writes.extend(schedules::writes(&scene, trigger));
+            if can_read_all(&scene, "Schedule") {
+                writes.extend(schedules::writes(&scene, trigger));
+            }
             writes.extend(deletion::writes(&scene, storage));
-            writes.extend(backups::writes(&scene, storage));
-            writes.extend(restores::writes(&scene, storage));
+            if can_read_all(&scene, "Backup") {
+                writes.extend(backups::writes(&scene, storage));
+            }
+            if can_read_all(&scene, "Restore") {
+                writes.extend(restores::writes(&scene, storage));
+            }
             writes.extend(requests::writes(&scene));
             if trigger == Trigger::Minute && self.is_collection_due(&place, now) {
                 writes.extend(deletion::collect_expired(&scene));

@@ -245,7 +245,10 @@ fn two_clusters_cannot_write_the_same_backup() {
     stage.settle();
     let refused = stage.get("c2", &velero("Backup", "b1")).unwrap();
     assert_eq!(phase(&refused), "Failed");
-    assert_eq!(text(&refused, &["status", "failureReason"]), "backup already exists in object storage");
+    assert_eq!(
+        text(&refused, &["status", "failureReason"]),
+        "backup execution failed: backup already exists in object storage"
+    );
 }
 
 #[test]
