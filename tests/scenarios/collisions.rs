@@ -245,7 +245,8 @@ async fn a_fault_of_the_first_gives_nothing_away() {
         .hub
         .wait("the second to be held by what the first has written", "Policy", Some("c1"), |policies| {
             let bank = policies.iter().filter(|(name, _)| name.starts_with(BANK));
-            let mut details = bank.flat_map(|(_, policy)| policy["status"]["details"].as_array().into_iter().flatten());
+            let mut details =
+                bank.flat_map(|(_, policy)| policy["status"]["details"].as_array().into_iter().flatten());
             details
                 .any(|detail| {
                     let said = detail["history"][0]["message"].as_str();
