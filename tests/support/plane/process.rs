@@ -152,12 +152,38 @@ impl ServerProcess {
         assert!(tokio::time::timeout(START, listening).await.is_ok(), "nothing listens at {port}");
     }
 
-    /// Kills it (SIGKILL) and waits until it is gone.
+    /// Kills it (SIGKILL), then the processes that it had started and that would outlive it: Velero's plugins do. Waits until
+    /// it is gone.
     pub fn kill(&mut self) {
+        let children = if self.ended().is_none() { children_of(self.child.id()) } else { Vec::new() };
         // An error says that it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !children.is_empty() {
+            // Those that ended with it make this fail, which is as well.
+            let _ = Command::new("sh")
+                .args(["-c", "kill -KILL \"$@\"", "sh"])
+                .args(children.iter().map(ToString::to_string))
+                .stderr(Stdio::null())
+                .status();
+        }
     }
+}
+
+/// The processes that a process has started, as `/proc` tells.
+fn children_of(parent: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|process| {
+            // `pid (name) state parent ...`; the name may hold anything.
+            let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+            after_name.split_whitespace().nth(1).and_then(|text| text.parse().ok()) == Some(parent)
+        })
+        .collect()
 }
 
 impl Drop for ServerProcess {

@@ -24,9 +24,8 @@ impl VeleroServer {
             format!("--plugin-dir={}", plugins(run).display()),
             format!("--metrics-address=127.0.0.1:{}", free_port()),
             format!("--profiler-address=127.0.0.1:{}", free_port()),
-            // A minute by default, which only makes the tests longer.
+            // Due at every look, which it takes once a minute.
             "--backup-sync-period=5s".to_owned(),
-            "--store-validation-frequency=10s".to_owned(),
         ];
         let environment = [
             ("KUBECONFIG", kubeconfig.display().to_string()),
