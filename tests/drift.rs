@@ -17,14 +17,6 @@ fn writes(world: &World) -> Vec<String> {
     text.lines().filter(|line| line.starts_with("flotilla_cluster_writes")).map(ToOwned::to_owned).collect()
 }
 
-async fn schedule_is(world: &World, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
-    world.clusters["c1"]
-        .wait(what, "Schedule", Some(VELERO), |schedules| {
-            schedules.get(SCHEDULE).filter(|schedule| condition(schedule)).cloned()
-        })
-        .await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_velero_writes_causes_no_write() {
     let config = config_map("pv-snap");
@@ -43,78 +35,6 @@ async fn what_velero_writes_causes_no_write() {
     let after = world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.unwrap();
     assert_ne!(after["status"]["lastBackup"], made["status"]["lastBackup"], "{after:#}");
     assert_eq!(writes(&world), before, "nothing of it was ours to write");
-    world.stop().await;
-}
-
-/// A90: a dpaSpec with one snapshot location in a region.
-fn dpa_spec(region: &str) -> String {
-    json!({
-        "backupLocations": [{"velero": {"config": {"profile": "default", "region": "us-east-1"},
-            "credential": {"key": "cloud", "name": "cloud-credentials"}, "default": true,
-            "objectStorage": {"bucket": "flotilla", "prefix": "velero"}, "provider": "aws"}}],
-        "configuration": {"velero": {"defaultPlugins": ["openshift", "aws"]}},
-        "snapshotLocations": [
-            {"velero": {"config": {"profile": "default", "region": "us-east-1"}, "provider": "aws"}},
-            {"velero": {"config": {"profile": "default", "region": region}, "provider": "aws"}}],
-    })
-    .to_string()
-}
-
-fn location(region: &str) -> Value {
-    json!({"velero": {"config": {"profile": "default", "region": region}, "provider": "aws"}})
-}
-
-async fn locations_are(world: &World, expected: &Value) -> Value {
-    world.clusters["c1"]
-        .wait(
-            &format!("snapshot locations {expected}"),
-            "DataProtectionApplication",
-            Some(VELERO),
-            |applications| {
-                let application = applications.get("dpa")?;
-                (application["spec"]["snapshotLocations"] == *expected).then(|| application.clone())
-            },
-        )
-        .await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a90_holds_for_a_resource_that_existed_before() {
-    let config = config_map("pv-snap");
-    let world = World::start().await;
-    let c1 = &world.clusters["c1"];
-    c1.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": VELERO}}), "").await;
-    let spec: Value = serde_json::from_str(&dpa_spec("eu-west-1")).unwrap();
-    c1.apply(
-        json!({"apiVersion": "oadp.openshift.io/v1alpha1", "kind": "DataProtectionApplication",
-            "metadata": {"name": "dpa"}, "spec": spec}),
-        VELERO,
-    )
-    .await;
-    world.apply_policies(&config).await;
-    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-1")))]).await;
-    world.protect("c1").await;
-    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-2")))]).await;
-    locations_are(&world, &json!([location("us-east-1"), location("eu-west-2")])).await;
-
-    // It is not ours: it stays when the cluster leaves, opt-in or not.
-    world
-        .hub
-        .merge(
-            "Policy",
-            POLICIES,
-            INSTALL,
-            &json!({"metadata": {"annotations": {"flotilla.dev/allow-destructive": "true"}}}),
-        )
-        .await;
-    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
-    world
-        .hub
-        .wait("the policies to leave", "Policy", Some("c1"), |policies| policies.is_empty().then_some(()))
-        .await;
-    assert!(c1.get("DataProtectionApplication", VELERO, "dpa").await.is_some());
-    assert!(c1.get("Namespace", "", VELERO).await.is_some());
-    assert!(c1.get("Secret", VELERO, "cloud-credentials").await.is_none(), "made by us, and opted in");
     world.stop().await;
 }
 
@@ -147,7 +67,7 @@ async fn a_schedule_that_existed_before_is_not_taken_away() {
     .await;
     world.apply_policies(&config).await;
     world.protect("c1").await;
-    schedule_is(&world, "the policy's cron", |schedule| schedule["spec"]["schedule"] == "0 */1 * * *").await;
+    world.schedule_has(SCHEDULE, "0 */1 * * *").await;
     world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
     world
         .hub

@@ -81,14 +81,6 @@ async fn a_restart_of_an_idle_fleet_writes_nothing() {
     world.stop().await;
 }
 
-async fn schedule_has(world: &World, cron: &str) {
-    world.clusters["c1"]
-        .wait(&format!("the schedule {cron}"), "Schedule", Some(VELERO), |schedules| {
-            (schedules.get(SCHEDULE)?["spec"]["schedule"] == cron).then_some(())
-        })
-        .await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watches_that_end_are_taken_up_again() {
     let config = config_map("pv-snap");
@@ -100,17 +92,17 @@ async fn watches_that_end_are_taken_up_again() {
     world.stand_in().hub().expire_watches();
     world.server("c1").expire_watches();
     world.configure(&[("backupSchedule", Some("10 */2 * * *"))]).await;
-    schedule_has(&world, "10 */2 * * *").await;
+    world.schedule_has(SCHEDULE, "10 */2 * * *").await;
     world.clusters["c1"].merge("Schedule", VELERO, SCHEDULE, &by_hand).await;
-    schedule_has(&world, "10 */2 * * *").await;
+    world.schedule_has(SCHEDULE, "10 */2 * * *").await;
 
     // Both at once, and the change happens while no watch stands.
     world.server("c1").faults().close_watches();
     world.clusters["c1"].merge("Schedule", VELERO, SCHEDULE, &by_hand).await;
-    schedule_has(&world, "10 */2 * * *").await;
+    world.schedule_has(SCHEDULE, "10 */2 * * *").await;
     world.stand_in().hub().faults().close_watches();
     world.configure(&[("backupSchedule", Some("20 */3 * * *"))]).await;
-    schedule_has(&world, "20 */3 * * *").await;
+    world.schedule_has(SCHEDULE, "20 */3 * * *").await;
     world.policy_is(BACKUP, "c1", "Compliant").await;
     world.stop().await;
 }
@@ -290,6 +282,6 @@ async fn a_managed_cluster_that_is_deleted_leaves_its_objects_and_may_come_back(
     world.join("c1").await;
     world.protect("c1").await;
     world.configure(&[("backupSchedule", Some("10 */2 * * *"))]).await;
-    schedule_has(&world, "10 */2 * * *").await;
+    world.schedule_has(SCHEDULE, "10 */2 * * *").await;
     world.stop().await;
 }

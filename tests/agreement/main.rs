@@ -4,7 +4,7 @@
 //! `FLOTILLA_STAGE=plane` that is the real one, else the stand-in. What the stand-in answers differently and why stands in
 //! [`differences`], and nowhere else.
 //!
-//! `FLOTILLA_RECORD=yes FLOTILLA_STAGE=plane cargo test --test agreement` writes the expected answers anew.
+//! `FLOTILLA_RECORD=1 FLOTILLA_STAGE=plane cargo test --test agreement` writes the expected answers anew.
 
 #![allow(
     unreachable_pub,

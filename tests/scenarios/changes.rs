@@ -2,16 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{VELERO, World, config_map};
+use crate::support::{POLICIES, VELERO, World, config_map};
 use crate::{BACKUP, INSTALL, SCHEDULE};
-
-async fn schedule_is(world: &World, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
-    world.clusters["c1"]
-        .wait(what, "Schedule", Some(VELERO), |schedules| {
-            schedules.get(SCHEDULE).filter(|schedule| condition(schedule)).cloned()
-        })
-        .await
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drift_is_corrected_and_what_others_add_stays() {
@@ -25,10 +17,11 @@ async fn drift_is_corrected_and_what_others_add_stays() {
         "metadata": {"labels": {"theirs": "stays", "cluster-name": "wrong"}},
         "spec": {"schedule": "5 5 * * *", "useOwnerReferencesInBackup": true, "template": {"ttl": "1h0m0s"}}}))
         .await;
-    let corrected = schedule_is(&world, "the schedule to be corrected", |schedule| {
-        schedule["spec"]["schedule"] == "0 */1 * * *"
-    })
-    .await;
+    let corrected = world
+        .schedule_is(SCHEDULE, "the schedule to be corrected", |schedule| {
+            schedule["spec"]["schedule"] == "0 */1 * * *"
+        })
+        .await;
     assert_eq!(corrected["spec"]["template"], made["spec"]["template"]);
     assert_eq!(corrected["metadata"]["labels"]["cluster-name"], "c1");
     assert_eq!(corrected["metadata"]["labels"]["theirs"], "stays");
@@ -36,10 +29,11 @@ async fn drift_is_corrected_and_what_others_add_stays() {
     assert_eq!(corrected["metadata"]["uid"], made["metadata"]["uid"]);
 
     c1.delete("Schedule", VELERO, SCHEDULE).await;
-    let again = schedule_is(&world, "the schedule to be made again", |schedule| {
-        schedule["status"]["phase"] == "Enabled"
-    })
-    .await;
+    let again = world
+        .schedule_is(SCHEDULE, "the schedule to be made again", |schedule| {
+            schedule["status"]["phase"] == "Enabled"
+        })
+        .await;
     assert_ne!(again["metadata"]["uid"], made["metadata"]["uid"]);
     world.policy_is(BACKUP, "c1", "Compliant").await;
 
@@ -140,6 +134,46 @@ async fn a90_a_changed_snapshot_location_leaves_no_duplicate() {
         .await;
     }
     world.policy_is(INSTALL, "c1", "Compliant").await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a90_holds_for_a_resource_that_existed_before() {
+    let config = config_map("pv-snap");
+    let world = World::start_with(&["c1"]).await;
+    let c1 = &world.clusters["c1"];
+    c1.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": VELERO}}), "").await;
+    let spec: Value = serde_json::from_str(&world.stage.with_storage(&dpa_spec("eu-west-1"))).unwrap();
+    c1.apply(
+        json!({"apiVersion": "oadp.openshift.io/v1alpha1", "kind": "DataProtectionApplication",
+            "metadata": {"name": "dpa"}, "spec": spec}),
+        VELERO,
+    )
+    .await;
+    world.apply_policies(&config).await;
+    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-1")))]).await;
+    world.protect("c1").await;
+    world.configure(&[("dpaSpec", Some(&dpa_spec("eu-west-2")))]).await;
+    locations_are(&world, &json!([location("us-east-1"), location("eu-west-2")])).await;
+
+    // It is not ours: it stays when the cluster leaves, opt-in or not.
+    world
+        .hub
+        .merge(
+            "Policy",
+            POLICIES,
+            INSTALL,
+            &json!({"metadata": {"annotations": {"flotilla.dev/allow-destructive": "true"}}}),
+        )
+        .await;
+    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
+    world
+        .hub
+        .wait("the policies to leave", "Policy", Some("c1"), |policies| policies.is_empty().then_some(()))
+        .await;
+    assert!(c1.get("DataProtectionApplication", VELERO, "dpa").await.is_some());
+    assert!(c1.get("Namespace", "", VELERO).await.is_some());
+    assert!(c1.get("Secret", VELERO, "cloud-credentials").await.is_none(), "made by us, and opted in");
     world.stop().await;
 }
 

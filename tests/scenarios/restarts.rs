@@ -95,14 +95,6 @@ async fn killed_at_any_point_it_goes_on_and_does_nothing_twice() {
     world.stop().await;
 }
 
-async fn schedule_has(world: &World, cron: &str) {
-    world.clusters["c1"]
-        .wait(&format!("the schedule {cron}"), "Schedule", Some(VELERO), |schedules| {
-            (schedules.get(SCHEDULE)?["spec"]["schedule"] == cron).then_some(())
-        })
-        .await;
-}
-
 /// The API servers restart under the hub: their watches end, and what was seen so far is too old to go on from (410).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn api_servers_restart_under_the_hub() {
@@ -114,10 +106,10 @@ async fn api_servers_restart_under_the_hub() {
     world.clusters["c1"]
         .merge("Schedule", VELERO, SCHEDULE, &json!({"spec": {"schedule": "5 5 * * *"}}))
         .await;
-    schedule_has(&world, "0 */1 * * *").await;
+    world.schedule_has(SCHEDULE, "0 */1 * * *").await;
     world.stage.restart("hub").await;
     world.configure(&[("backupSchedule", Some("20 */3 * * *"))]).await;
-    schedule_has(&world, "20 */3 * * *").await;
+    world.schedule_has(SCHEDULE, "20 */3 * * *").await;
     world.policy_is(BACKUP, "c1", "Compliant").await;
     assert_eq!(world.clusters["c1"].list("Schedule", None).await.len(), 1);
     world.stop().await;

@@ -409,6 +409,21 @@ impl World {
         versions
     }
 
+    /// Waits until a Schedule of c1 is as it should be; answers it.
+    pub async fn schedule_is(&self, name: &str, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        self.clusters["c1"]
+            .wait(what, "Schedule", Some(VELERO), |schedules| {
+                schedules.get(name).filter(|schedule| condition(schedule)).cloned()
+            })
+            .await
+    }
+
+    /// Waits until a Schedule of c1 strikes at these times.
+    pub async fn schedule_has(&self, name: &str, cron: &str) {
+        let what = format!("the schedule {cron}");
+        self.schedule_is(name, &what, |schedule| schedule["spec"]["schedule"] == cron).await;
+    }
+
     /// Waits until all templates of these policies on a cluster have said their last word: found as specified, nothing just
     /// made.
     pub async fn settled(&self, cluster: &str, policies: &[&str]) {
