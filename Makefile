@@ -18,7 +18,7 @@ GO_BUILD = go build -trimpath
 KUBERNETES_VERSION = $(call version_of,apiserver,k8s.io/kubernetes)
 VELERO_VERSION = $(call version_of,velero,github.com/vmware-tanzu/velero)
 # version_of FOLDER,MODULE: the version that a go.mod of the plane requires.
-version_of = $(shell awk '$$(NF-1) == "$(2)" && /v[0-9]/ { print $$NF; exit }' tests/plane/$(1)/go.mod)
+version_of = $(shell awk 'NF > 1 && $$(NF-1) == "$(2)" && /v[0-9]/ { print $$NF; exit }' tests/plane/$(1)/go.mod)
 
 .PHONY: help build test plane e2e check fmt generate bench demo
 
