@@ -49,6 +49,7 @@ e2e: plane ## run the scenarios and the agreement tests on real servers: kube-ap
 define plane_program
 $(PLANE)/$(1): $(wildcard tests/plane/$(2)/*)
 	@tests/plane/need-go.sh
+	echo "building $(1)"
 	mkdir -p $(PLANE)
 	cd tests/plane/$(2)
 	$(GO_BUILD) -ldflags "-s -w $(4)" -o ../../../$(PLANE)/$(1) $(3)
@@ -63,6 +64,7 @@ $(eval $(call plane_program,kubelet,kubelet,.,))
 
 target/plane/crds: tests/plane/definitions.sh
 	@tests/plane/need-go.sh
+	echo "fetching the definitions of others"
 	tests/plane/definitions.sh $@
 
 check: ## format, lints, licences and sources of dependencies
