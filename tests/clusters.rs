@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{VELERO, World, config_map};
+use support::{POLICIES, VELERO, World, config_map};
 
 const INSTALL: &str = "oadp-hdr-app-install";
 const BACKUP: &str = "oadp-hdr-app-backup";
@@ -178,5 +178,30 @@ async fn a_server_that_is_busy_is_waited_for() {
         })
         .await;
     world.policy_is(BACKUP, "c1", "Compliant").await;
+    world.stop().await;
+}
+
+/// Found with a real API server, which refuses everything for some seconds while it starts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_not_be_read_when_a_policy_leaves_is_removed_once_it_may() {
+    let mut world = World::start().await;
+    world.apply_policies(&config_map("pv-snap")).await;
+    world.protect("c2").await;
+    world.kill_hub().await;
+    world.server("c2").faults().forbid(Some("Schedule"));
+    world.hub.label("ManagedCluster", "c2", &[("acm-pv-dr", None)]).await;
+    world.start_hub();
+    let event = world.event(POLICIES, BACKUP, "Kept", "cannot see there what it made").await;
+    assert!(event["message"].as_str().unwrap().contains("acm-pv-dpa-1-c2"), "{event}");
+    world.server("c2").faults().forbid(None);
+    world.clusters["c2"]
+        .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
+        .await;
+    world
+        .hub
+        .wait("the replicated policy to go", "Policy", Some("c2"), |policies| {
+            policies.is_empty().then_some(())
+        })
+        .await;
     world.stop().await;
 }

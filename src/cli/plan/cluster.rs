@@ -234,6 +234,9 @@ fn pruned(check: &str, plan: &PrunePlan) -> Option<Change> {
         PruneAction::Hold(why) => {
             Some(Change::new(check, &key, Kind::Hold).because(format!("it is kept: {why}")))
         }
+        PruneAction::Unreadable(why) => Some(
+            Change::new(check, &key, Kind::Hold).because(format!("it is kept until it can be read: {why}")),
+        ),
         PruneAction::Forget => None,
     }
 }

@@ -69,11 +69,22 @@ impl Worker {
         if pushed.pruned.iter().flatten().any(Result::is_err) {
             return Ok(Outcome::Refused);
         }
+        let unread: Vec<String> = plans
+            .iter()
+            .filter_map(|plan| match &plan.action {
+                PruneAction::Unreadable(why) => Some(format!("{}: {why}", plan.entry.key())),
+                PruneAction::Hold(_) | PruneAction::Delete | PruneAction::Forget => None,
+            })
+            .collect();
+        if !unread.is_empty() {
+            self.announce_unread(key, policy.as_deref(), &replica, &unread.join("; ")).await;
+            return Ok(Outcome::Refused);
+        }
         let kept: Vec<String> = plans
             .iter()
             .filter_map(|plan| match &plan.action {
                 PruneAction::Hold(why) => Some(format!("{}: {why}", plan.entry.key())),
-                PruneAction::Delete | PruneAction::Forget => None,
+                PruneAction::Unreadable(_) | PruneAction::Delete | PruneAction::Forget => None,
             })
             .collect();
         if !kept.is_empty() {
@@ -93,6 +104,30 @@ impl Worker {
 }
 
 impl Worker {
+    /// What the policy leaves behind may not be read now: it is tried again, and that is told at the first time.
+    async fn announce_unread(
+        &self,
+        key: &PolicyKey,
+        policy: Option<&Policy>,
+        replica: &Manifest,
+        unread: &str,
+    ) {
+        let message = format!(
+            "Policy {key} leaves cluster {}, but cannot see there what it made, and tries again: {unread}",
+            self.name
+        );
+        tracing::warn!(cluster = self.name, policy = %key, message, "waiting");
+        if self.retries.contains_key(key) {
+            return;
+        }
+        if let Some(policy) = policy {
+            self.announce_on_root(policy, EventKind::Warning, "Kept", message).await;
+        } else {
+            let event = Self::event(replica, EventKind::Warning, "Kept", message);
+            self.record_event(replica, &event).await;
+        }
+    }
+
     /// The policy is no longer placed, for a reason that nobody chose: nothing is removed, and that is told once.
     async fn announce_doubt(
         &self,

@@ -192,7 +192,10 @@ impl Worker {
                 {
                     Some(format!("{} is kept: {why}", prune.entry.key()))
                 }
-                PruneAction::Hold(_) | PruneAction::Delete | PruneAction::Forget => None,
+                PruneAction::Hold(_)
+                | PruneAction::Unreadable(_)
+                | PruneAction::Delete
+                | PruneAction::Forget => None,
             })
             .collect();
         if !news.is_empty() {

@@ -205,6 +205,9 @@ pub fn kept(plan: &CheckPlan) -> Vec<String> {
         .iter()
         .filter_map(|prune| match &prune.action {
             PruneAction::Hold(why) => Some(format!("{} is kept: {why}", prune.entry.key())),
+            PruneAction::Unreadable(why) => {
+                Some(format!("{} is kept until it can be read: {why}", prune.entry.key()))
+            }
             PruneAction::Delete | PruneAction::Forget => None,
         })
         .collect()

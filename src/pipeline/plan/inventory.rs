@@ -208,7 +208,9 @@ pub fn recorded(
             (PruneAction::Hold(why), _) => {
                 entries.push(Entry { held: Some(why.clone()), ..prune.entry.clone() });
             }
-            (PruneAction::Delete, Some(Err(_)) | None) => entries.push(prune.entry.clone()),
+            (PruneAction::Unreadable(_), _) | (PruneAction::Delete, Some(Err(_)) | None) => {
+                entries.push(prune.entry.clone());
+            }
             (PruneAction::Delete, Some(Ok(()))) | (PruneAction::Forget, _) => {}
         }
     }

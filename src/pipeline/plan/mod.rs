@@ -123,6 +123,9 @@ pub enum PruneAction {
     Delete,
     /// Leave it and keep it in the inventory, for this reason.
     Hold(String),
+    /// It is due, but may not be read now, in the words of the cluster: nothing is done to it until it is known, and it is
+    /// kept in the inventory. An API server refuses everything for some seconds while it starts.
+    Unreadable(String),
     /// It is gone, or another object took its name: forget it.
     Forget,
 }

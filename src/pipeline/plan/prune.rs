@@ -77,7 +77,12 @@ fn action(
     let existing = match observed.get(&key.gvk, key.namespace.as_deref(), &key.name) {
         Answer::Found(existing) => existing,
         Answer::NotFound | Answer::KindNotInstalled => return Ok(PruneAction::Forget),
-        Answer::Denied(message) => return Ok(PruneAction::Hold(message)),
+        Answer::Denied(message) => {
+            return Ok(match guard::deletion(&key, allow_destructive) {
+                DeletionVerdict::Allowed => PruneAction::Unreadable(message),
+                DeletionVerdict::Held { why } => PruneAction::Hold(why),
+            });
+        }
         Answer::NotYetKnown => {
             return Err(Reference { gvk: key.gvk, namespace: key.namespace, name: Some(key.name) });
         }

@@ -62,7 +62,7 @@ impl Cluster {
                 self.objects.remove(&prune.entry.key());
                 Some(Ok(()))
             }
-            PruneAction::Hold(_) | PruneAction::Forget => None,
+            PruneAction::Hold(_) | PruneAction::Unreadable(_) | PruneAction::Forget => None,
         });
         (results, pruned.collect())
     }
