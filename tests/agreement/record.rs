@@ -16,6 +16,9 @@ use crate::support::stage;
 /// Begins a step in a file of expected answers.
 const HEAD: &str = "=== ";
 
+/// Stands for the latest version of the whole server: other tests raise it.
+const LATEST: &str = "<latest>";
+
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").unwrap());
 static UID: LazyLock<Regex> =
@@ -150,8 +153,7 @@ impl Recorder {
         let is_list = value["items"].is_array() || value["rows"].is_array();
         let is_bookmark = value["metadata"]["name"].is_null() && value["metadata"]["uid"].is_null();
         if (is_list || is_bookmark) && value["metadata"]["resourceVersion"].is_string() {
-            // The latest version of the whole server: other tests raise it.
-            value["metadata"]["resourceVersion"] = Value::from("<latest>");
+            value["metadata"]["resourceVersion"] = Value::from(LATEST);
         }
         if let Some(causes) = value.pointer_mut("/details/causes").and_then(Value::as_array_mut)
             && causes.iter().all(|cause| cause["reason"] == "FieldManagerConflict")
@@ -181,6 +183,10 @@ impl Recorder {
             managers.sort_by_key(|entry| {
                 ["operation", "manager", "subresource"].map(|field| entry[field].to_string())
             });
+        }
+        if map.get("annotations").is_some_and(|all| !all["k8s.io/initial-events-end"].is_null()) {
+            // The row of a bookmark in a table.
+            map.insert("resourceVersion".to_owned(), Value::from(LATEST));
         }
         for (field, value) in map.iter_mut() {
             match (field.as_str(), value.as_str()) {
