@@ -1,0 +1,1 @@
+//! Root policies' and PolicySets' statuses from those of clusters.

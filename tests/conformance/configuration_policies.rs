@@ -1,0 +1,1 @@
+//! Whole ConfigurationPolicies, step by step, against API servers.

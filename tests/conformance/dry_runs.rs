@@ -1,0 +1,1 @@
+//! Whole ConfigurationPolicies through `flotilla dryrun`.

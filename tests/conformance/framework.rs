@@ -1,0 +1,1 @@
+//! Dependencies, Pending, template errors and remediation on a cluster.

@@ -1,0 +1,1 @@
+//! Root policies to replicated policies.

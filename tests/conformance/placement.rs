@@ -1,0 +1,1 @@
+//! Placements to clusters, decisions and conditions.

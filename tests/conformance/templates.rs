@@ -1,0 +1,1 @@
+//! Texts of templates to values, single functions, and whole policies.
