@@ -398,15 +398,14 @@ async fn taken_away(gesture: impl AsyncFnOnce(&World)) {
     world.apply_policies(&config).await;
     world.protect("c1").await;
     gesture(&world).await;
-    let c1 = &world.clusters["c1"];
-    c1.wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
-        .await;
+    world.schedule_is_gone("c1").await;
     world
         .hub
         .wait("the replicated policy to go", "Policy", Some("c1"), |policies| {
             (!policies.contains_key(&format!("policies.{BACKUP}"))).then_some(())
         })
         .await;
+    let c1 = &world.clusters["c1"];
     assert!(c1.get("Namespace", "", VELERO).await.is_some());
     assert!(c1.get("Secret", VELERO, "cloud-credentials").await.is_some());
     assert!(c1.get("DataProtectionApplication", VELERO, "dpa").await.is_some());

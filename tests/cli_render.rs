@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cli_support;
+#[path = "support/input.rs"]
+#[allow(dead_code, reason = "only the filling in of samples is used")]
+mod input;
 
 use cli_support::{Ended, flotilla, flotilla_with_input, project, read, shared_data, write};
 use serde_json::{Value, json};
@@ -151,18 +154,7 @@ fn the_unmodified_policies_give_the_exact_objects() {
         return;
     };
     let sample = read(&shared_data("acm-app-pv-backup/input/pv-snap/hdr-app-configmap.txt").unwrap());
-    let filled = sample
-        .replace("<us-east-1>", "us-east-1")
-        .replace("<dpaBackupCloudCredentialsName>", "cloud-credentials")
-        .replace("<bucket-name>", "flotilla")
-        .replace("<in-bucket-folder-name>", "velero")
-        .replace("<aws>", "aws")
-        .replace("<east1>", "default")
-        .replace("<use here ClusterClaim region.open-cluster-management.io value>", "us-east-1")
-        .replace(
-            "W2RlZmF1bHRdCmF3c19hY2Nlc3Nfa2V5X2lkPTxpZD4KYXdzX3NlY3JldF9hY2Nlc3Nfa2V5PTxrZXk+",
-            "W2RlZmF1bHRdCmF3c19hY2Nlc3Nfa2V5X2lkPUFLSUFURVNUCmF3c19zZWNyZXRfYWNjZXNzX2tleT1jMmVjcmV0Cg==",
-        );
+    let filled = input::fill_in(&sample, "pacman-ns");
     let files = files();
     let config = write(files.directory.path(), "config.txt", &filled);
     let resources = resources.display().to_string();
@@ -179,7 +171,7 @@ fn the_unmodified_policies_give_the_exact_objects() {
             "metadata": {"name": "acm-pv-dpa-1-c1", "namespace": "acm-app-backup",
                 "labels": {"cluster-id": null, "cluster-name": "c1"}},
             "spec": {"schedule": "0 */1 * * *", "template": {
-                "includedNamespaces": ["app1-ns", "app2-ns", "app3-ns"], "excludedResources": [],
+                "includedNamespaces": ["pacman-ns"], "excludedResources": [],
                 "snapshotVolumes": true, "defaultVolumesToFsBackup": false,
                 "volumeSnapshotLocations": ["dpa-1"], "ttl": "240h0m0s"}},
         })

@@ -110,12 +110,10 @@ async fn a_cluster_that_refuses_slows_no_other_and_converges_when_it_is_back() {
     // It refuses again, now that it has been in use, and loses its label meanwhile.
     world.server("c2").faults().set(Fault::Refuse);
     world.template_says(BACKUP, "c2", "create-schedule-resource", "cannot be reached").await;
-    world.hub.label("ManagedCluster", "c2", &[("acm-pv-dr", None)]).await;
+    world.unlabel("c2").await;
     world.policy_is(BACKUP, "c1", "Compliant").await;
     world.server("c2").faults().set(Fault::None);
-    world.clusters["c2"]
-        .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
-        .await;
+    world.schedule_is_gone("c2").await;
     world.stop().await;
 }
 
@@ -189,14 +187,12 @@ async fn what_may_not_be_read_when_a_policy_leaves_is_removed_once_it_may() {
     world.protect("c2").await;
     world.kill_hub().await;
     world.server("c2").faults().forbid(Some("Schedule"));
-    world.hub.label("ManagedCluster", "c2", &[("acm-pv-dr", None)]).await;
+    world.unlabel("c2").await;
     world.start_hub();
     let event = world.event(POLICIES, BACKUP, "Kept", "cannot see there what it made").await;
     assert!(event["message"].as_str().unwrap().contains("acm-pv-dpa-1-c2"), "{event}");
     world.server("c2").faults().forbid(None);
-    world.clusters["c2"]
-        .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
-        .await;
+    world.schedule_is_gone("c2").await;
     world
         .hub
         .wait("the replicated policy to go", "Policy", Some("c2"), |policies| {

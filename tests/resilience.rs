@@ -136,10 +136,7 @@ async fn conflicts_are_retried_on_fresh_state() {
     world.settled("c1", &[INSTALL, BACKUP]).await;
 
     // What was made after a conflict is ours.
-    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
-    world.clusters["c1"]
-        .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
-        .await;
+    world.deselect("c1").await;
     world.stop().await;
 }
 
@@ -177,10 +174,7 @@ async fn a_replicated_policy_that_somebody_changes_or_deletes_is_restored() {
     assert!(world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.is_some(), "nothing was pruned");
 
     // The inventory was restored with it: the schedule is still ours to prune.
-    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
-    world.clusters["c1"]
-        .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
-        .await;
+    world.deselect("c1").await;
     world.stop().await;
 }
 
@@ -206,7 +200,7 @@ async fn a_replicated_policy_of_another_controller_is_left_alone() {
         .await;
     world.policy_is(INSTALL, "c1", "Compliant").await;
     assert!(world.clusters["c1"].list("Subscription", None).await.is_empty(), "the install policy is theirs");
-    world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", None)]).await;
+    world.unlabel("c1").await;
     world.clusters["c1"]
         .wait("our schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
         .await;

@@ -22,16 +22,14 @@ async fn a_cluster_that_cannot_be_reached_slows_no_other_and_converges_when_it_i
     world.stage.disconnect("c2");
     world.configure(&[("backupTTL", Some("48h0m0s"))]).await;
     world.template_says(BACKUP, "c2", "create-schedule-resource", "cannot be reached").await;
-    world.hub.label("ManagedCluster", "c2", &[("acm-pv-dr", None)]).await;
+    world.unlabel("c2").await;
     world.clusters["c1"]
         .wait("the new ttl", "Schedule", Some(VELERO), |schedules| {
             schedules.values().any(|schedule| schedule["spec"]["template"]["ttl"] == "48h0m0s").then_some(())
         })
         .await;
     world.stage.reconnect("c2").await;
-    world.clusters["c2"]
-        .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
-        .await;
+    world.schedule_is_gone("c2").await;
     assert!(world.clusters["c2"].get("DataProtectionApplication", VELERO, "dpa").await.is_some());
     world.stop().await;
 }

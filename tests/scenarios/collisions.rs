@@ -289,8 +289,7 @@ async fn equal_content_is_no_collision_and_stays_until_the_last_leaves() {
     assert_eq!(c1.get("Schedule", VELERO, SCHEDULE).await.unwrap(), before, "the bank wants it still");
     assert!(c1.get("OperatorGroup", VELERO, "redhat-oadp-operator-group").await.is_some());
     select(&world, "c1", BANK, false).await;
-    c1.wait("the schedule to go", "Schedule", Some(VELERO), |schedules| schedules.is_empty().then_some(()))
-        .await;
+    world.schedule_is_gone("c1").await;
     world.stop().await;
 }
 

@@ -16,6 +16,16 @@ pub fn shared_data() -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
+/// Whether the policies of others are absent, and says so: a scenario that holds what these very policies say or keep is then
+/// skipped. All others go on with the project's own.
+pub fn others_are_absent() -> bool {
+    let absent = shared_data().is_none();
+    if absent {
+        println!("skipped: the policies of others are not here");
+    }
+    absent
+}
+
 /// The five unmodified files, or the project's own policies where the former are absent.
 pub fn policy_files() -> Vec<PathBuf> {
     match shared_data() {

@@ -24,7 +24,9 @@ pub mod stage;
 pub mod user;
 pub mod world;
 
-pub use input::{config_map, fill_in, manifest, own_policy_files, policy_files, read, shared_data};
+pub use input::{
+    config_map, fill_in, manifest, others_are_absent, own_policy_files, policy_files, read, shared_data,
+};
 pub use user::User;
 pub use world::{World, newest};
 

@@ -330,6 +330,26 @@ impl World {
         }
     }
 
+    /// Takes the label for backups from a cluster.
+    pub async fn unlabel(&self, cluster: &str) {
+        self.hub.label("ManagedCluster", cluster, &[("acm-pv-dr", None)]).await;
+    }
+
+    /// Takes the label for backups from a cluster, and waits until its Schedule is gone.
+    pub async fn deselect(&self, cluster: &str) {
+        self.unlabel(cluster).await;
+        self.schedule_is_gone(cluster).await;
+    }
+
+    /// Waits until a cluster has no Schedule.
+    pub async fn schedule_is_gone(&self, cluster: &str) {
+        self.clusters[cluster]
+            .wait("the schedule to go", "Schedule", Some(VELERO), |schedules| {
+                schedules.is_empty().then_some(())
+            })
+            .await;
+    }
+
     /// Waits until the root policy has this compliance on a cluster.
     pub async fn policy_is(&self, policy: &str, cluster: &str, state: &str) {
         if shared_data().is_none() && policy == "oadp-hdr-app-backup" && state == "Compliant" {

@@ -90,12 +90,7 @@ impl Worker {
         if !kept.is_empty() {
             let message = format!("Policy {key} left cluster {}; kept there: {}", self.name, kept.join("; "));
             tracing::info!(cluster = self.name, policy = %key, message, "kept");
-            if let Some(policy) = &policy {
-                self.announce_on_root(policy, EventKind::Normal, "Kept", message).await;
-            } else {
-                let event = Self::event(&replica, EventKind::Normal, "Kept", message);
-                self.record_event(&replica, &event).await;
-            }
+            self.announce_kept_by(policy.as_deref(), &replica, EventKind::Normal, message).await;
         }
         self.shared.hub.delete_replica(&replica).await?;
         self.forget_policy(key);
@@ -120,12 +115,7 @@ impl Worker {
         if self.retries.contains_key(key) {
             return;
         }
-        if let Some(policy) = policy {
-            self.announce_on_root(policy, EventKind::Warning, "Kept", message).await;
-        } else {
-            let event = Self::event(replica, EventKind::Warning, "Kept", message);
-            self.record_event(replica, &event).await;
-        }
+        self.announce_kept_by(policy, replica, EventKind::Warning, message).await;
     }
 
     /// The policy is no longer placed, for a reason that nobody chose: nothing is removed, and that is told once.
@@ -141,10 +131,21 @@ impl Worker {
             self.name
         );
         tracing::warn!(cluster = self.name, policy = %key, message, "kept");
+        self.announce_kept_by(policy, replica, EventKind::Warning, message).await;
+    }
+
+    /// Tells what stays on a cluster: on the root policy, or where it is gone on the replicated one.
+    async fn announce_kept_by(
+        &self,
+        policy: Option<&Policy>,
+        replica: &Manifest,
+        kind: EventKind,
+        message: String,
+    ) {
         if let Some(policy) = policy {
-            self.announce_on_root(policy, EventKind::Warning, "Kept", message).await;
+            self.announce_on_root(policy, kind, "Kept", message).await;
         } else {
-            let event = Self::event(replica, EventKind::Warning, "Kept", message);
+            let event = Self::event(replica, kind, "Kept", message);
             self.record_event(replica, &event).await;
         }
     }
