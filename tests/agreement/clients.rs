@@ -11,7 +11,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::watcher;
 use serde_json::json;
 
-use crate::ground::{Case, PATIENCE, config_map, ship};
+use crate::ground::{CONFIG_MAPS, Case, PATIENCE, config_map, ship};
 
 fn kind(name: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("agreement.flotilla.dev", "v1", name))
@@ -94,6 +94,8 @@ async fn watched(name: &str, config: watcher::Config) {
     for name in ["a", "b", "c"] {
         maps.create(&post, &map(name)).await.unwrap();
     }
+    // A streamed list is one of version 0.
+    case.catch_up(CONFIG_MAPS).await;
     let mut events = pin!(watcher(maps.clone(), config));
     let mut told = Vec::new();
     for _ in 0..8 {

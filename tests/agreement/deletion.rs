@@ -154,6 +154,8 @@ async fn a_definition_takes_its_objects_along() {
     assert_eq!(deleted["metadata"]["finalizers"][0], "customresourcecleanup.apiextensions.k8s.io");
     case.events("its end", &mut stream, 1).await;
     case.gone(&at(definitions, "kites.kites.flotilla.dev")).await;
+    // The server takes its path away a moment later.
+    case.gone(kites).await;
     case.step("no kites any more", get(kites)).await;
     case.finish();
 }

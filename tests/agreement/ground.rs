@@ -268,6 +268,24 @@ impl Case {
     }
 
     async fn answer(&self, ask: &Ask) -> (http::response::Parts, String) {
+        if ask.path.contains("resourceVersion=0") {
+            self.catch_up(&ask.path).await;
+        }
+        self.answer_now(ask).await
+    }
+
+    /// Waits until the server's cache holds what is stored: what is asked for at version 0 may be older.
+    pub async fn catch_up(&self, path: &str) {
+        let path = path.split('?').next().unwrap().replace("/watch/", "/");
+        let (parts, body) = self.answer_now(&get(&path)).await;
+        if parts.status.is_success() {
+            let stored: Value = serde_json::from_str(&body).unwrap();
+            let version = stored["metadata"]["resourceVersion"].as_str().unwrap();
+            self.answer_now(&get(&format!("{path}?resourceVersion={version}"))).await;
+        }
+    }
+
+    async fn answer_now(&self, ask: &Ask) -> (http::response::Parts, String) {
         let request = self.request(ask);
         let client = match ask.token {
             None => self.client.clone(),
@@ -363,6 +381,9 @@ impl Case {
 
     /// Begins to watch in another form.
     pub async fn watch_as(&self, path: &str, accept: &'static str) -> Watch {
+        if path.contains("resourceVersion=0") {
+            self.catch_up(path).await;
+        }
         let request = self.request(&get(path).accept(accept));
         let lines = self.client.request_stream(request).await.unwrap();
         let lines: futures::stream::BoxStream<'static, std::io::Result<String>> = lines.lines().boxed();
