@@ -13,8 +13,8 @@ use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::pipeline::compare::WrittenLists;
 use crate::pipeline::compliance::{Finding, Reason};
 use crate::pipeline::policy::checks::{Check, Remediation};
-use crate::pipeline::render::RenderError;
 use crate::pipeline::render::lookup::{Answer, KindFacts, Lookup, Reference};
+use crate::pipeline::render::{RenderError, RenderedEntry};
 
 /// What a plan is made from, beside the check.
 pub struct Situation<'a> {
@@ -33,7 +33,7 @@ pub struct Situation<'a> {
 /// The rendered object templates of a check.
 pub struct Entries<'a> {
     /// One per object template, in the order of the policy.
-    pub resolved: &'a [Result<Value, RenderError>],
+    pub resolved: &'a [Result<RenderedEntry, RenderError>],
     /// Which of them called `skipObject`.
     pub skipped: &'a BTreeSet<usize>,
     /// Whether values of Secrets went into them.
@@ -58,7 +58,7 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
             templates.push(skipped(entry));
             continue;
         }
-        let desired = entry.as_ref().map_err(ToString::to_string).and_then(|entry| {
+        let desired = entry.as_ref().map_err(ToString::to_string).and_then(resolved).and_then(|entry| {
             target::read(index, &check.name, entry, situation.cluster).map_err(|error| error.to_string())
         });
         match desired {
@@ -95,10 +95,16 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
     Ok(CheckPlan { name: check.name.clone(), templates, prune, claims, notes, sensitive: entries.sensitive })
 }
 
+/// The entry, unless its templates name the object.
+fn resolved(entry: &RenderedEntry) -> Result<&Value, String> {
+    let fault = "the variables .ObjectNamespace, .ObjectName and .Object are not supported yet";
+    entry.resolved().ok_or_else(|| fault.to_owned())
+}
+
 /// A template that took itself out.
-fn skipped(entry: &Result<Value, RenderError>) -> ObjectTemplatePlan {
-    let kind =
-        entry.as_ref().ok().and_then(|entry| entry["objectDefinition"]["kind"].as_str()).unwrap_or("object");
+fn skipped(entry: &Result<RenderedEntry, RenderError>) -> ObjectTemplatePlan {
+    let entry = entry.as_ref().ok().and_then(RenderedEntry::resolved);
+    let kind = entry.and_then(|entry| entry["objectDefinition"]["kind"].as_str()).unwrap_or("object");
     let finding = Finding {
         namespace: None,
         names: Vec::new(),

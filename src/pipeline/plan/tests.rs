@@ -13,6 +13,7 @@ use super::*;
 use crate::api::object::GroupVersionKind;
 use crate::pipeline::plan::assess;
 use crate::pipeline::policy::checks::{self, Check};
+use crate::pipeline::render::RenderedEntry;
 use crate::pipeline::render::lookup::{Answer, Lookup};
 
 /// Per pruned object, whether it is gone.
@@ -111,7 +112,8 @@ fn check(remediation: &str, spec: Value) -> Check {
 }
 
 fn planned(check: &Check, templates: &[Value], cluster: &Cluster, inventory: &Inventory) -> CheckPlan {
-    let resolved: Vec<_> = templates.iter().cloned().map(Ok).collect();
+    let resolved: Vec<_> =
+        templates.iter().cloned().map(|entry| Ok(RenderedEntry::Resolved(entry))).collect();
     let entries = Entries { resolved: &resolved, skipped: &BTreeSet::new(), sensitive: false };
     let facts = ClusterFacts { name: "c1".to_owned(), ..ClusterFacts::default() };
     let situation = Situation {
