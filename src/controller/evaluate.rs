@@ -180,6 +180,7 @@ fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase
             "namespace": metadata.namespace,
         }),
         policy_namespace: metadata.namespace.clone(),
+        ..HubContext::default()
     };
     let disabled =
         metadata.annotations.get(names::DISABLE_TEMPLATES_ANNOTATION).is_some_and(|text| text == "true");
@@ -325,7 +326,11 @@ fn evaluate_check(
         }
         Dependencies::Conflicting(text) => return Ok(CheckState::Reported(message::template_error(&text))),
     }
-    let context = ClusterContext { claims: claims.clone(), protected: rendered.protected.clone() };
+    let context = ClusterContext {
+        claims: claims.clone(),
+        protected: rendered.protected.clone(),
+        ..ClusterContext::default()
+    };
     let (resolved, asked) = renderer.cluster_phase(&check.definition, &context, observed.as_ref());
     if !asked.not_yet_known.is_empty() {
         return Err(asked.not_yet_known);
@@ -354,6 +359,11 @@ fn evaluate_check(
         resolved: &resolved.object_templates,
         skipped: &resolved.skipped,
         sensitive: rendered.sensitive || resolved.sensitive,
+        per_object: &|index, variables| {
+            let (rendered, asked) =
+                renderer.object_template(&check.definition, index, variables, &context, observed.as_ref());
+            if asked.not_yet_known.is_empty() { Ok(rendered) } else { Err(asked.not_yet_known) }
+        },
     };
     match plan(&check, &entries, &situation) {
         Ok(plan) => Ok(CheckState::Planned { check: Box::new(check), plan }),

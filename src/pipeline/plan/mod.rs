@@ -8,10 +8,11 @@ pub mod assess;
 pub mod check;
 pub mod collisions;
 pub mod inventory;
-mod namespaces;
 mod object;
 pub mod prune;
+mod selectors;
 pub mod target;
+mod targets;
 mod told;
 
 use std::collections::BTreeSet;

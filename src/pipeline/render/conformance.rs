@@ -222,15 +222,13 @@ fn function_cases() {
 
 /// The context of upstream's command line tool.
 fn object_context() -> Value {
-    Value::Struct(Rc::new(Struct {
-        type_name: "struct { ObjectName string; ObjectNamespace string }".to_owned(),
-        fields: vec![
+    Value::Struct(Rc::new(Struct::new(
+        "struct { ObjectName string; ObjectNamespace string }",
+        vec![
             ("ObjectName", Value::text("my-obj-name")),
             ("ObjectNamespace", Value::text("my-obj-namespace")),
         ],
-        shown: String::new(),
-        unavailable: None,
-    }))
+    )))
 }
 
 /// Resolves what upstream's tool resolves: policies, `ConfigurationPolicies`, or any text with templates.
@@ -342,6 +340,7 @@ fn resolver_cases() {
                 labels: BTreeMap::from([("testlabel".to_owned(), "hello-world".to_owned())]),
                 policy_metadata: json!({"name": input["metadata"]["name"], "namespace": "policies"}),
                 policy_namespace: "policies".to_owned(),
+                ..HubContext::default()
             },
             restricted: input["spec"].get("hubTemplateOptions").is_none(),
         };

@@ -45,16 +45,12 @@ pub(super) fn render(
 
 /// The context as templates see it.
 pub(super) fn struct_of(context: &HubContext) -> Value {
-    Value::Struct(Rc::new(Struct {
-        type_name: CONTEXT_TYPE.to_owned(),
-        fields: vec![
-            ("ManagedClusterName", Value::text(&context.cluster)),
-            ("ManagedClusterLabels", Value::text_map(&context.labels)),
-            ("PolicyMetadata", Value::from_json(&context.policy_metadata)),
-        ],
-        shown: format!("{{{} …}}", context.cluster),
-        unavailable: None,
-    }))
+    let fields = vec![
+        ("ManagedClusterName", Value::text(&context.cluster)),
+        ("ManagedClusterLabels", Value::text_map(&context.labels)),
+        ("PolicyMetadata", Value::from_json(&context.policy_metadata)),
+    ];
+    Value::Struct(Rc::new(Struct::new(CONTEXT_TYPE, fields)))
 }
 
 /// Whether a string or key of a value holds a text.

@@ -419,11 +419,6 @@ impl<'t> Executor<'t, '_, '_> {
                 if let Some((_, value)) = value.fields.iter().find(|(field, _)| *field == name) {
                     return Ok(value.clone());
                 }
-                if let Some((names, reason)) = value.unavailable
-                    && names.contains(&name)
-                {
-                    return self.fault(format!("the template variable .{name} {reason}"));
-                }
             }
             other if other.is_map() => return Ok(other.entry(name).unwrap_or_default()),
             _ => {}
