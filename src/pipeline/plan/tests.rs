@@ -63,7 +63,10 @@ impl Cluster {
                 self.objects.remove(&prune.entry.key());
                 Some(Ok(()))
             }
-            PruneAction::Hold(_) | PruneAction::Unreadable(_) | PruneAction::Forget => None,
+            PruneAction::Hold(_)
+            | PruneAction::Unreadable(_)
+            | PruneAction::Leaving
+            | PruneAction::Forget => None,
         });
         (results, pruned.collect())
     }
