@@ -186,7 +186,7 @@ async fn change(
     let redaction = if plan.sensitive { Redaction::Everything } else { Redaction::Secrets };
     let Some(key) = &object.key else { return Ok(None) };
     Ok(match &object.step {
-        Step::Nothing => None,
+        Step::Nothing | Step::StatusDiffers { .. } => None,
         Step::Create { desired } => {
             Some(Change::new(check, key, Kind::Create).showing(None, desired, redaction))
         }
@@ -237,6 +237,9 @@ fn pruned(check: &str, plan: &PrunePlan) -> Option<Change> {
         PruneAction::Unreadable(why) => Some(
             Change::new(check, &key, Kind::Hold).because(format!("it is kept until it can be read: {why}")),
         ),
+        PruneAction::Leaving => {
+            Some(Change::new(check, &key, Kind::Hold).because("it is being deleted".to_owned()))
+        }
         PruneAction::Forget => None,
     }
 }

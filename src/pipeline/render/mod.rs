@@ -12,6 +12,7 @@ mod go_json;
 mod go_yaml;
 mod hub;
 pub mod lookup;
+mod message;
 #[cfg(test)]
 mod phase_tests;
 mod protect;
@@ -275,6 +276,11 @@ impl Renderer {
     ) -> (Result<ObjectRendered, RenderError>, Asked) {
         cluster::render_object(&self.templates, configuration_policy, index, variables, context, lookup)
     }
+}
+
+/// A message that a policy's author words by a Go template. The error is told behind the ordinary message.
+pub fn message(template: &str, data: &Value) -> Result<String, String> {
+    message::render(template, data)
 }
 
 /// The error of a rendering that met look-ups that the snapshot does not hold yet.
