@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
 
+use super::encryption::{self, Encryption, EncryptionError};
 use super::engine::go::{Value, format};
 use super::hub::holds;
 use super::lookup::Lookup;
 use super::resolve::{Language, Source, Templates, resolve};
-use super::session::Session;
+use super::session::{Rules, Session};
 use super::variables;
 use super::{
     Asked, ClusterContext, ClusterRendered, ObjectRendered, ObjectVariables, RenderError, RenderedEntry,
@@ -21,8 +22,6 @@ use crate::yaml::{self, Dialect};
 
 /// Switches templates off.
 const DISABLE_TEMPLATES: &str = "policy.open-cluster-management.io/disable-templates";
-/// What a value starts with that another hub has encrypted.
-const ENCRYPTED: &str = "$ocm_encrypted:";
 /// Go's type of the list that object templates are decoded into.
 const LIST_TYPE: &str = "[]v1.ObjectTemplate";
 
@@ -32,7 +31,11 @@ pub(super) fn render(
     context: &ClusterContext,
     lookup: &dyn Lookup,
 ) -> (Result<ClusterRendered, RenderError>, Asked) {
-    let mut session = Session::on_cluster(lookup, &context.claims);
+    let keys = match decryption(configuration_policy, context) {
+        Ok(keys) => keys,
+        Err(error) => return (Err(error), Asked::default()),
+    };
+    let mut session = session(context, keys, lookup);
     let mut skipped = BTreeSet::new();
     let result = object_templates(templates, configuration_policy, &mut session, &mut skipped);
     if session.is_pending() {
@@ -66,7 +69,11 @@ pub(super) fn render_object(
         let fault = RenderError::Result(format!("there is no object template at index {index}"));
         return (Err(fault), Asked::default());
     };
-    let mut session = Session::on_cluster(lookup, &context.claims);
+    let keys = match decryption(configuration_policy, context) {
+        Ok(keys) => keys,
+        Err(error) => return (Err(error), Asked::default()),
+    };
+    let mut session = session(context, keys, lookup);
     let result = if are_disabled(configuration_policy) {
         Ok(entry.clone())
     } else {
@@ -80,6 +87,35 @@ pub(super) fn render_object(
         ObjectRendered { template, skipped: session.skipped, sensitive }
     });
     (rendered, session.asked)
+}
+
+fn session<'s>(
+    context: &'s ClusterContext,
+    decryption: Option<Encryption>,
+    lookup: &'s dyn Lookup,
+) -> Session<'s> {
+    let rules =
+        Rules { claims: Some(&context.claims), decryption, ambient: context.ambient, ..Rules::default() };
+    Session::new(lookup, rules)
+}
+
+/// What decrypts the values of a policy. Only one with the annotation has any.
+fn decryption(policy: &Json, context: &ClusterContext) -> Result<Option<Encryption>, RenderError> {
+    let annotation = policy
+        .get("metadata")
+        .and_then(|metadata| metadata.get("annotations")?.get(encryption::VECTOR_ANNOTATION)?.as_str())
+        .filter(|annotation| !annotation.is_empty() && !are_disabled(policy));
+    let Some(annotation) = annotation else { return Ok(None) };
+    let fault = |error: EncryptionError| RenderError::Encryption(error.report());
+    let vector = encryption::vector(annotation).map_err(fault)?;
+    let keys = context.encryption.clone().ok_or_else(|| {
+        let (namespace, secret) = (&context.cluster, encryption::KEY_SECRET);
+        RenderError::Encryption(format!(
+            "failed to get the encryption key from Secret {namespace}/{secret}: secrets \"{secret}\" not found"
+        ))
+    })?;
+    keys.check().map_err(fault)?;
+    Ok(Some(Encryption { keys, vector }))
 }
 
 type ObjectTemplates = Result<Vec<Result<RenderedEntry, RenderError>>, RenderError>;
@@ -139,8 +175,8 @@ fn resolve_entry(
     session: &mut Session<'_>,
 ) -> Result<Json, RenderError> {
     let Some(definition) = entry.get("objectDefinition") else { return Ok(entry.clone()) };
-    check_encrypted(holds(definition, ENCRYPTED))?;
-    if !holds(definition, Language::ObjectTemplate.delimiters().left) {
+    let has_template = holds(definition, &Language::ObjectTemplate.delimiters().left);
+    if !has_template && !holds(definition, encryption::PREFIX) {
         return Ok(entry.clone());
     }
     let source = Source::Json(definition);
@@ -161,24 +197,15 @@ fn raw_templates(
     disabled: bool,
     session: &mut Session<'_>,
 ) -> ObjectTemplates {
-    if disabled || !raw.contains("{{") && !raw.contains(ENCRYPTED) {
+    if disabled || !raw.contains("{{") && !raw.contains(encryption::PREFIX) {
         let prefix = "Error parsing object-templates-raw YAML";
         let value = yaml::read(raw, Dialect::Kubernetes).map_err(|error| {
             RenderError::Result(format!("{prefix}: error converting YAML to JSON: yaml: {error}"))
         })?;
         return listed(value, &format!("{prefix}: error unmarshaling JSON: while decoding JSON: json"));
     }
-    check_encrypted(raw.contains(ENCRYPTED))?;
     let value = resolve(templates, &Source::Text(raw), Language::Raw, &variables::no_fields(), session)?;
     listed(value, "failed unmarshalling resolved object-templates-raw template: json")
-}
-
-fn check_encrypted(found: bool) -> Result<(), RenderError> {
-    if !found {
-        return Ok(());
-    }
-    let reason = "a value was encrypted by another hub, whose key is not here";
-    Err(RenderError::Template(format!("failed to decrypt a value starting with {ENCRYPTED}: {reason}")))
 }
 
 /// The entries of a list of object templates; nothing at all is an empty list.

@@ -4,8 +4,7 @@
 //! that was asked for. Must not touch: network, files, clock, randomness.
 
 mod cluster;
-#[cfg(test)]
-mod conformance;
+pub mod document;
 pub mod encryption;
 mod engine;
 mod functions;
@@ -22,6 +21,7 @@ mod rewrite;
 mod session;
 #[cfg(test)]
 mod tests;
+pub mod text;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ use self::lookup::{Lookup, Reference};
 const HUB_ADDITIONAL_INDENTATION: usize = 8;
 
 /// What the hub phase knows of the target: `.ManagedClusterName`, `.ManagedClusterLabels` and `.PolicyMetadata`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct HubContext {
     /// Name of the managed cluster.
     pub cluster: String,
@@ -45,17 +45,36 @@ pub struct HubContext {
     pub labels: BTreeMap<String, String>,
     /// `{annotations, labels, name, namespace}` of the root policy.
     pub policy_metadata: Value,
-    /// The root policy's namespace: hub look-ups are restricted to it.
+    /// The root policy's namespace.
     pub policy_namespace: String,
+    /// Whether look-ups are restricted to the policy's namespace and the target's ManagedCluster. They are not where they
+    /// are made with the rights of a service account (`hubTemplateOptions.serviceAccountName`).
+    pub is_restricted: bool,
     /// The moment and the randomness that templates may use.
     pub ambient: Ambient,
     /// With what `protect` and `fromSecret` encrypt; without it they leave tokens.
     pub encryption: Option<encryption::Encryption>,
 }
 
+impl Default for HubContext {
+    fn default() -> Self {
+        Self {
+            cluster: String::new(),
+            labels: BTreeMap::new(),
+            policy_metadata: Value::Null,
+            policy_namespace: String::new(),
+            is_restricted: true,
+            ambient: Ambient::default(),
+            encryption: None,
+        }
+    }
+}
+
 /// What the cluster phase knows of the cluster beside its objects.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterContext {
+    /// Name of the managed cluster, which is also the namespace of its key on the hub.
+    pub cluster: String,
     /// Claims, virtual ones included (`docs/architecture.md`, cluster claims).
     pub claims: BTreeMap<String, String>,
     /// Values that the hub phase wrapped by `protect`.
@@ -195,6 +214,9 @@ pub enum RenderError {
     /// The resolved text is not the YAML that is expected there.
     #[error("{0}")]
     Result(String),
+    /// Encrypted values cannot be read for want of a key or a vector (`Template encryption configuration error`).
+    #[error("{0}")]
+    Encryption(String),
     /// The snapshot does not hold a reference yet (see [`Asked::not_yet_known`]).
     #[error("waiting for look-ups to be watched: {0}")]
     NotYetKnown(String),

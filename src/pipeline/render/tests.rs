@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::engine::go::Template;
 use super::lookup::{Answer, Lookup};
-use super::session::Session;
+use super::session::{Rules, Session};
 use super::{functions, variables};
 use crate::api::object::{GroupVersionKind, Manifest};
 
@@ -69,7 +69,8 @@ pub(super) fn render_text(text: &str, snapshot: &Snapshot) -> Result<String, Str
     let template = Template::parse(text, ("{{", "}}"), &functions::find)?;
     let context = variables::no_fields();
     let claims = BTreeMap::new();
-    let mut session = Session::on_cluster(snapshot, &claims);
+    let rules = Rules { claims: Some(&claims), ..Rules::default() };
+    let mut session = Session::new(snapshot, rules);
     template.execute(&context, &mut session).map_err(|failure| failure.0)
 }
 

@@ -58,6 +58,15 @@ pub(super) fn struct_of(variables: &ObjectVariables) -> Value {
     }
 }
 
+/// The context of upstream's command line tool: names alone, whether they are set or not.
+pub(super) fn names_of(variables: &ObjectVariables) -> Value {
+    let fields = vec![
+        ("ObjectNamespace", Value::text(&variables.namespace)),
+        ("ObjectName", Value::text(&variables.name)),
+    ];
+    context(fields, "templates.TemplateContext")
+}
+
 /// The object as it is on the cluster; an empty map where there is none.
 fn live(variables: &ObjectVariables) -> Value {
     let Some(object) = &variables.object else { return Value::map([]) };

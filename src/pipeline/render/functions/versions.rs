@@ -109,6 +109,7 @@ fn semver(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
             ("String", Value::text(version.shown())),
         ],
         shown: Some(version.shown()),
+        moment: None,
     })))
 }
 

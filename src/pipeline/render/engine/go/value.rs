@@ -64,12 +64,14 @@ pub(crate) struct Struct {
     pub(crate) fields: Vec<(&'static str, Value)>,
     /// How it prints, where that is not `{field field}`.
     pub(crate) shown: Option<String>,
+    /// The time that it is, if it is one.
+    pub(crate) moment: Option<jiff::Zoned>,
 }
 
 impl Struct {
     /// A struct that prints as Go prints one.
     pub(crate) fn new(type_name: &str, fields: Vec<(&'static str, Value)>) -> Self {
-        Self { type_name: type_name.to_owned(), fields, shown: None }
+        Self { type_name: type_name.to_owned(), fields, shown: None, moment: None }
     }
 }
 
