@@ -8,6 +8,7 @@ mod events;
 mod lease;
 pub mod membership;
 mod replicas;
+mod service_accounts;
 mod statuses;
 
 use std::path::Path;
@@ -124,12 +125,14 @@ impl HubKind {
 /// The hub.
 pub struct Hub {
     connection: Connection,
+    service_accounts: service_accounts::ServiceAccounts,
 }
 
 impl Hub {
     /// Connects. `path` is a kubeconfig; without one the surroundings decide (in-cluster first).
     pub async fn connect(path: Option<&Path>, listener: Listener) -> Result<Self, HubError> {
-        Ok(Self { connection: Connection::from_file(path, listener).await? })
+        let connection = Connection::from_file(path, listener).await?;
+        Ok(Self { connection, service_accounts: service_accounts::ServiceAccounts::default() })
     }
 
     /// The connection, for look-ups of templates.
