@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::hub_templates::{self, HubTemplate};
+
 use crate::api::object::GroupVersionKind;
 use crate::api::ocm::cluster::ManagedCluster;
 use crate::api::ocm::names;
@@ -21,11 +23,10 @@ use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::policy::checks::{self, Check};
 use crate::pipeline::policy::dependencies::{self, Dependencies};
-use crate::pipeline::policy::replicate::{ReplicatedTemplate, replicated_policy};
+use crate::pipeline::policy::replicate::replicated_policy;
+use crate::pipeline::render::encryption::{self, EncryptionKeys};
 use crate::pipeline::render::lookup::{Answer, Lookup, Recording, Reference};
-use crate::pipeline::render::{
-    Asked, ClusterContext, HubContext, HubRendered, ProtectedValues, RenderError, Renderer,
-};
+use crate::pipeline::render::{Ambient, ClusterContext, RenderError, Renderer};
 
 /// What one evaluation looks at. Everything in it is a value or a snapshot.
 pub struct Subject<'a> {
@@ -49,6 +50,13 @@ pub struct Subject<'a> {
     pub compliance: &'a dyn Fn(&str, &str) -> Option<ComplianceState>,
     /// The policies of a PolicySet, by namespace and name.
     pub policies_of_set: &'a dyn Fn(&str, &str) -> Option<Vec<String>>,
+    /// The hub's objects as the service account of `hubTemplateOptions` may see them, or why they cannot be seen so; `None`
+    /// where there is no server to apply rights.
+    pub hub_as: Option<Result<Arc<dyn Lookup>, String>>,
+    /// The initialization vector of the replicated policy, if it has one.
+    pub vector: Option<[u8; 16]>,
+    /// The moment and the randomness that templates may use.
+    pub ambient: Ambient,
 }
 
 /// What an evaluation comes to.
@@ -57,6 +65,8 @@ pub enum Evaluation {
     Waiting {
         /// On the hub.
         hub: BTreeSet<Reference>,
+        /// On the hub, with the rights of the policy's service account.
+        service_account: BTreeSet<Reference>,
         /// On the cluster.
         cluster: BTreeSet<Reference>,
     },
@@ -82,6 +92,18 @@ pub struct EvaluatedCheck {
     pub name: String,
     /// What comes of it.
     pub state: CheckState,
+    /// Why it is not planned, for a status, where the cluster's side is at fault.
+    pub fault: Option<CheckFault>,
+}
+
+/// A check that does not come out on a cluster.
+pub struct CheckFault {
+    /// The check.
+    pub check: Box<Check>,
+    /// Reason of the condition.
+    pub reason: &'static str,
+    /// Message of the condition.
+    pub message: String,
 }
 
 /// What comes of a check.
@@ -99,13 +121,17 @@ pub enum CheckState {
 
 /// Evaluates a policy for a cluster.
 pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
-    let hub_phase = resolve_hub_templates(subject, renderer);
-    if !hub_phase.asked.not_yet_known.is_empty() {
-        return Evaluation::Waiting { hub: hub_phase.asked.not_yet_known, cluster: BTreeSet::new() };
+    let hub_phase = hub_templates::resolve(subject, renderer);
+    if hub_phase.is_waiting() {
+        return Evaluation::Waiting {
+            hub: hub_phase.missing,
+            service_account: hub_phase.missing_as,
+            cluster: BTreeSet::new(),
+        };
     }
     let dependencies = canonical_dependencies(subject);
-    let obstacle =
-        configuration_fault(subject, &hub_phase.asked).or_else(|| subject.unreachable.map(ToOwned::to_owned));
+    let obstacle = configuration_fault(subject, &hub_phase.references)
+        .or_else(|| subject.unreachable.map(ToOwned::to_owned));
 
     let observed = Arc::new(Recording::new(subject.observed.clone()));
     let claims = claims::claims(subject.cluster);
@@ -113,11 +139,21 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
     let mut checks = Vec::new();
     for (index, template) in hub_phase.templates.iter().enumerate() {
         let name = template.name.clone();
-        let state = match &obstacle {
-            Some(fault) => CheckState::Reported(message::violation(fault)),
+        let (state, fault) = match &obstacle {
+            Some(fault) => (CheckState::Reported(message::violation(fault)), None),
             None => {
-                match evaluate_check(subject, renderer, index, template, &dependencies, &claims, &observed) {
-                    Ok(state) => state,
+                let keys = hub_phase.keys.as_ref();
+                match evaluate_check(
+                    subject,
+                    renderer,
+                    index,
+                    template,
+                    &dependencies,
+                    &claims,
+                    keys,
+                    &observed,
+                ) {
+                    Ok(outcome) => outcome,
                     Err(references) => {
                         missing.extend(references);
                         continue;
@@ -125,13 +161,17 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
                 }
             }
         };
-        checks.push(EvaluatedCheck { name, state });
+        checks.push(EvaluatedCheck { name, state, fault });
     }
     if !missing.is_empty() {
-        return Evaluation::Waiting { hub: BTreeSet::new(), cluster: missing };
+        return Evaluation::Waiting {
+            hub: BTreeSet::new(),
+            service_account: BTreeSet::new(),
+            cluster: missing,
+        };
     }
     let templates = hub_phase.templates.into_iter().map(HubTemplate::into_replicated).collect();
-    let replicated = replicated_policy(
+    let mut replicated = replicated_policy(
         subject.policy,
         &subject.cluster.metadata.name,
         templates,
@@ -139,78 +179,16 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
         &dependencies.of_templates,
         subject.enforced_by_binding,
     );
+    if let Some(vector) = &hub_phase.vector {
+        replicated["metadata"]["annotations"][encryption::VECTOR_ANNOTATION] =
+            Value::String(encryption::annotation(vector));
+    }
     Evaluation::Ready(Box::new(Evaluated {
         replicated,
         checks,
-        hub_references: hub_phase.asked.references,
+        hub_references: hub_phase.references,
         cluster_references: observed.asked(),
     }))
-}
-
-struct HubTemplate {
-    name: String,
-    source: Value,
-    result: Result<HubRendered, RenderError>,
-    not_found: BTreeSet<Reference>,
-}
-
-impl HubTemplate {
-    fn into_replicated(self) -> ReplicatedTemplate {
-        match self.result {
-            Ok(rendered) => ReplicatedTemplate::Resolved(rendered.definition),
-            Err(error) => ReplicatedTemplate::Failed { definition: self.source, error: error.to_string() },
-        }
-    }
-}
-
-struct HubPhase {
-    templates: Vec<HubTemplate>,
-    asked: Asked,
-}
-
-fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase {
-    let metadata = &subject.policy.metadata;
-    let context = HubContext {
-        cluster: subject.cluster.metadata.name.clone(),
-        labels: subject.cluster.metadata.labels.clone(),
-        policy_metadata: serde_json::json!({
-            "annotations": metadata.annotations,
-            "labels": metadata.labels,
-            "name": metadata.name,
-            "namespace": metadata.namespace,
-        }),
-        policy_namespace: metadata.namespace.clone(),
-    };
-    let disabled =
-        metadata.annotations.get(names::DISABLE_TEMPLATES_ANNOTATION).is_some_and(|text| text == "true");
-    let mut all = Asked::default();
-    let templates = subject
-        .policy
-        .spec
-        .policy_templates
-        .iter()
-        .enumerate()
-        .map(|(index, template)| {
-            let source = template.object_definition.clone();
-            let name =
-                checks::template_name(&source).map_or_else(|| format!("template-{index}"), ToOwned::to_owned);
-            let (result, asked) = if disabled {
-                let rendered = HubRendered {
-                    definition: source.clone(),
-                    protected: ProtectedValues::default(),
-                    sensitive: false,
-                };
-                (Ok(rendered), Asked::default())
-            } else {
-                renderer.hub_phase(&source, &context, subject.hub.as_ref())
-            };
-            all.references.extend(asked.references);
-            all.not_yet_known.extend(asked.not_yet_known);
-            all.not_found.extend(asked.not_found.iter().cloned());
-            HubTemplate { name, source, result, not_found: asked.not_found }
-        })
-        .collect();
-    HubPhase { templates, asked: all }
 }
 
 struct CanonicalDependencies {
@@ -236,14 +214,14 @@ fn canonical_dependencies(subject: &Subject<'_>) -> CanonicalDependencies {
 }
 
 /// The configuration gate: a policy that reads `hdr-app-configmap` is not rendered from a missing or broken one.
-fn configuration_fault(subject: &Subject<'_>, asked: &Asked) -> Option<String> {
+fn configuration_fault(subject: &Subject<'_>, references: &BTreeSet<Reference>) -> Option<String> {
     let namespace = &subject.policy.metadata.namespace;
     let reference = Reference {
         gvk: GroupVersionKind::new("v1", "ConfigMap"),
         namespace: Some(namespace.clone()),
         name: Some(config::CONFIG_MAP_NAME.to_owned()),
     };
-    if !asked.references.contains(&reference) {
+    if !references.contains(&reference) {
         return None;
     }
     let found = subject.hub.get(&reference.gvk, Some(namespace), config::CONFIG_MAP_NAME);
@@ -293,7 +271,25 @@ pub fn configuration_diagnostics(policy: &Policy, data: &BTreeMap<String, String
     config::validate(data, &config::used_keys(texts.iter().map(String::as_str)))
 }
 
+/// Reason of the condition of a check whose templates do not come out.
+const TEMPLATE_ERROR: &str = "Error processing template";
+
+/// Reason of the condition of a check whose encrypted values cannot be read for want of a key.
+const ENCRYPTION_ERROR: &str = "Template encryption configuration error";
+
+type Outcome = (CheckState, Option<CheckFault>);
+
+fn reported(message: String) -> Outcome {
+    (CheckState::Reported(message), None)
+}
+
+fn at_fault(check: Check, reason: &'static str, text: String) -> Outcome {
+    let state = CheckState::Reported(message::violation(&text));
+    (state, Some(CheckFault { check: Box::new(check), reason, message: text }))
+}
+
 /// One policy template after the hub phase. `Err` names what must be watched on the cluster first.
+#[expect(clippy::too_many_arguments, reason = "all that is known of one check, each of another kind")]
 fn evaluate_check(
     subject: &Subject<'_>,
     renderer: &Renderer,
@@ -301,19 +297,20 @@ fn evaluate_check(
     template: &HubTemplate,
     dependencies: &CanonicalDependencies,
     claims: &BTreeMap<String, String>,
+    keys: Option<&EncryptionKeys>,
     observed: &Arc<Recording>,
-) -> Result<CheckState, BTreeSet<Reference>> {
+) -> Result<Outcome, BTreeSet<Reference>> {
     if let Some(duplicate) = checks::duplicate_name(subject.policy, index) {
-        return Ok(CheckState::Reported(message::template_error(&duplicate.to_string())));
+        return Ok(reported(message::template_error(&duplicate.to_string())));
     }
     let rendered = match &template.result {
         Ok(rendered) => rendered,
-        Err(error) => return Ok(CheckState::Reported(message::template_error(&error.to_string()))),
+        Err(error) => return Ok(reported(message::template_error(&error.to_string()))),
     };
     let parent = checks::parent_remediation(subject.policy, subject.enforced_by_binding);
     let check = match checks::read(index, &rendered.definition, parent) {
         Ok(check) => check,
-        Err(error) => return Ok(CheckState::Reported(message::template_error(&error.to_string()))),
+        Err(error) => return Ok(reported(message::template_error(&error.to_string()))),
     };
     let extra = dependencies.of_templates.get(index).map(Vec::as_slice).unwrap_or_default();
     match dependencies::check(dependencies.of_policy.iter().chain(extra), subject.compliance) {
@@ -321,11 +318,17 @@ fn evaluate_check(
         Dependencies::Pending(text) => {
             let ignore =
                 subject.policy.spec.policy_templates.get(index).is_some_and(|source| source.ignore_pending);
-            return Ok(CheckState::Reported(message::pending(&text, ignore)));
+            return Ok(reported(message::pending(&text, ignore)));
         }
-        Dependencies::Conflicting(text) => return Ok(CheckState::Reported(message::template_error(&text))),
+        Dependencies::Conflicting(text) => return Ok(reported(message::template_error(&text))),
     }
-    let context = ClusterContext { claims: claims.clone(), protected: rendered.protected.clone() };
+    let context = ClusterContext {
+        cluster: subject.cluster.metadata.name.clone(),
+        claims: claims.clone(),
+        protected: rendered.protected.clone(),
+        ambient: subject.ambient,
+        encryption: keys.cloned(),
+    };
     let (resolved, asked) = renderer.cluster_phase(&check.definition, &context, observed.as_ref());
     if !asked.not_yet_known.is_empty() {
         return Err(asked.not_yet_known);
@@ -335,13 +338,16 @@ fn evaluate_check(
         // Its text quotes the template, which holds what the hub phase read from a Secret.
         Err(_) if rendered.sensitive => {
             let text = "the template failed; its error is withheld because it holds values of a Secret";
-            return Ok(CheckState::Reported(message::violation(text)));
+            return Ok(at_fault(check, TEMPLATE_ERROR, text.to_owned()));
         }
-        Err(error) => return Ok(CheckState::Reported(message::violation(&error.to_string()))),
+        Err(error @ RenderError::Encryption(_)) => {
+            return Ok(at_fault(check, ENCRYPTION_ERROR, error.to_string()));
+        }
+        Err(error) => return Ok(at_fault(check, TEMPLATE_ERROR, error.to_string())),
     };
     let doubtful = resolved.object_templates.is_empty() && !template.not_found.is_empty();
     if doubtful {
-        return Ok(CheckState::Reported(message::violation(&emptied_by(&template.not_found, subject))));
+        return Ok(reported(message::violation(&emptied_by(&template.not_found, subject))));
     }
     let situation = Situation {
         observed: observed.as_ref(),
@@ -354,9 +360,14 @@ fn evaluate_check(
         resolved: &resolved.object_templates,
         skipped: &resolved.skipped,
         sensitive: rendered.sensitive || resolved.sensitive,
+        per_object: &|index, variables| {
+            let (rendered, asked) =
+                renderer.object_template(&check.definition, index, variables, &context, observed.as_ref());
+            if asked.not_yet_known.is_empty() { Ok(rendered) } else { Err(asked.not_yet_known) }
+        },
     };
     match plan(&check, &entries, &situation) {
-        Ok(plan) => Ok(CheckState::Planned { check: Box::new(check), plan }),
+        Ok(plan) => Ok((CheckState::Planned { check: Box::new(check), plan }, None)),
         Err(waiting) => Err(waiting.references),
     }
 }

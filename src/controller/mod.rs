@@ -3,16 +3,20 @@
 //! Takes changes from the adapters; calls the pipeline's pure functions and the adapters in the order of the flow
 //! (`docs/architecture.md`). Must not hold rules of the domain, and must not name clap, axum or a template engine.
 
+pub mod carry_out;
 pub mod evaluate;
 pub mod fleet;
 mod hub_loop;
+mod hub_templates;
 mod inbox;
+pub mod interval;
 mod leader;
 mod metrics;
 pub mod prepare;
 mod reporter;
 mod retry;
 mod turn;
+pub mod wording;
 mod worker;
 
 pub use hub_loop::{HubOptions, RunError, run};

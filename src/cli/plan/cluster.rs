@@ -85,12 +85,13 @@ impl Look<'_> {
         });
         let evaluated = prepare::evaluate_until_known(&Request {
             renderer: self.renderer,
-            hub: self.hub.connection(),
+            hub: self.hub,
             link,
             policy: &assignment.policy,
             managed: &managed,
             enforced: assignment.placed == Placed::Enforced,
             inventory: &inventory,
+            replica,
             compliance: &|| {
                 prepare::compliance(replicas.iter().map(|(key, replica)| (key.clone(), replica.as_ref())))
             },
@@ -186,7 +187,7 @@ async fn change(
     let redaction = if plan.sensitive { Redaction::Everything } else { Redaction::Secrets };
     let Some(key) = &object.key else { return Ok(None) };
     Ok(match &object.step {
-        Step::Nothing => None,
+        Step::Nothing | Step::StatusDiffers { .. } => None,
         Step::Create { desired } => {
             Some(Change::new(check, key, Kind::Create).showing(None, desired, redaction))
         }
@@ -237,6 +238,9 @@ fn pruned(check: &str, plan: &PrunePlan) -> Option<Change> {
         PruneAction::Unreadable(why) => Some(
             Change::new(check, &key, Kind::Hold).because(format!("it is kept until it can be read: {why}")),
         ),
+        PruneAction::Leaving => {
+            Some(Change::new(check, &key, Kind::Hold).because("it is being deleted".to_owned()))
+        }
         PruneAction::Forget => None,
     }
 }

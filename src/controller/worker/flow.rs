@@ -3,19 +3,26 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-use super::super::evaluate::{CheckState, Evaluated};
+use serde_json::Value;
+
+use super::super::carry_out::{CarriedOut, carry_out};
+use super::super::evaluate::{CheckFault, CheckState, Evaluated};
 use super::super::metrics::{WriteKind, WriteLabels};
 use super::super::prepare::{self, KnownCompliance, ROUNDS, Request};
+use super::super::wording::worded;
 use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Depth, WatchKey};
-use crate::adapters::cluster::{self, Pushed};
+use crate::adapters::cluster::Pushed;
 use crate::api::object::Manifest;
 use crate::api::ocm::cluster::ManagedCluster;
+use crate::api::ocm::configuration_policy_status::ConfigurationPolicyStatus;
 use crate::api::ocm::policy::Policy;
-use crate::pipeline::plan::assess;
+use crate::clock;
+use crate::pipeline::plan::assess::{self, Occasion};
 use crate::pipeline::plan::inventory::{self, Inventory};
 use crate::pipeline::plan::{CheckPlan, StepResult};
 use crate::pipeline::policy::PolicyKey;
+use crate::pipeline::policy::checks::Check;
 use crate::pipeline::render::lookup::{Lookup, Reference};
 
 /// After so many attempts in a row a policy says what it sees, conflict or not.
@@ -41,10 +48,12 @@ impl Worker {
             return Ok(Outcome::Settled);
         }
         let before = self.inventory_before(key, replica.as_ref());
-        let mut evaluated = match self.evaluate_and_remember(key, policy, managed, enforced, &before).await {
-            Ok(evaluated) => evaluated,
-            Err(reason) => return Ok(Outcome::Disconnected(reason)),
-        };
+        let mut evaluated =
+            match self.evaluate_and_remember(key, policy, managed, enforced, &before, replica.as_ref()).await
+            {
+                Ok(evaluated) => evaluated,
+                Err(reason) => return Ok(Outcome::Disconnected(reason)),
+            };
         self.settle_collisions(key, policy, &mut evaluated, &before).await;
         self.watch_for_missing_kinds(&evaluated).await;
 
@@ -68,19 +77,31 @@ impl Worker {
         let tired = self.retries.get(key).is_some_and(|retry| retry.backoff.failures() >= TIRED);
         for evaluated in &evaluated.checks {
             let said = match &evaluated.state {
-                CheckState::Reported(message) => vec![message.clone()],
+                CheckState::Reported(message) => match &evaluated.fault {
+                    None => vec![message.clone()],
+                    Some(fault) => self.report_fault(key, policy, fault),
+                },
                 CheckState::Planned { check, plan } => {
-                    let pushed = self.push(plan).await;
-                    inventory = inventory::recorded(&inventory, check, plan, &pushed.results, &pushed.pruned);
+                    let carried = self.carry_out(key, policy, check, plan, &inventory).await;
+                    let Some(CarriedOut { pushed, inventory: after, assessment }) = carried else {
+                        return Ok(Outcome::Disconnected("not connected".to_owned()));
+                    };
+                    inventory = after;
                     stale |= pushed.stale;
-                    refused |= any_refused(&pushed);
+                    refused |= is_refused(&pushed);
                     self.announce_kept(&replica, &before, plan).await;
                     // What was not tried to the end is no news: the next look tells how it is.
                     let unfinished = pushed.disconnected.is_some() || (pushed.stale && !tired);
                     if disconnected.is_none() {
                         disconnected = pushed.disconnected;
                     }
-                    if unfinished { Vec::new() } else { assess::pushed(plan, &pushed.results) }
+                    if unfinished {
+                        Vec::new()
+                    } else {
+                        let statuses = self.statuses.entry(key.clone()).or_default();
+                        statuses.insert(check.name.clone(), assessment.status);
+                        assessment.messages
+                    }
                 }
             };
             messages.push((evaluated.name.clone(), said));
@@ -118,11 +139,12 @@ impl Worker {
         managed: &ManagedCluster,
         enforced: bool,
         inventory: &Inventory,
+        replica: Option<&Manifest>,
     ) -> Result<Box<Evaluated>, String> {
         for _ in 0..ROUNDS {
             let hub_before = self.shared.hub.connection().snapshot();
             let here_before = self.link.as_ref().map(|link| link.connection.snapshot());
-            let evaluated = self.evaluate_until_known(policy, managed, enforced, inventory).await?;
+            let evaluated = self.evaluate_until_known(policy, managed, enforced, inventory, replica).await?;
             let (hub_news, here_news) = self.remember_references(key, &evaluated);
             let here = self.link.as_ref().map(|link| link.connection.snapshot());
             let unchanged = hub_before.agrees(&self.shared.hub.connection().snapshot(), &hub_news)
@@ -144,17 +166,19 @@ impl Worker {
         managed: &ManagedCluster,
         enforced: bool,
         inventory: &Inventory,
+        replica: Option<&Manifest>,
     ) -> Result<Box<Evaluated>, String> {
         let Some(link) = &self.link else { return Err("not connected".to_owned()) };
         let fleet = &self.shared.fleet;
         prepare::evaluate_until_known(&Request {
             renderer: &self.shared.renderer,
-            hub: self.shared.hub.connection(),
+            hub: &self.shared.hub,
             link,
             policy,
             managed,
             enforced,
             inventory,
+            replica,
             compliance: &|| self.compliance_here(),
             policies_of_set: &|namespace, name| {
                 fleet.read().unwrap_or_else(PoisonError::into_inner).policies_of_set(namespace, name)
@@ -218,6 +242,7 @@ impl Worker {
         self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.written.remove(key);
         self.inventories.remove(key);
+        self.statuses.remove(key);
         self.forget_claims(key);
     }
 
@@ -240,24 +265,63 @@ impl Worker {
         }
     }
 
-    pub(super) async fn push(&self, plan: &CheckPlan) -> Pushed {
-        let Some(link) = &self.link else { return Pushed::default() };
-        let pushed = cluster::push(&link.connection, plan).await;
-        for result in pushed.results.iter().flatten() {
+    /// What is said of a check that does not come out here.
+    fn report_fault(&mut self, key: &PolicyKey, policy: &Policy, fault: &CheckFault) -> Vec<String> {
+        let statuses = self.statuses.entry(key.clone()).or_default();
+        let previous = statuses.remove(&fault.check.name).unwrap_or_default();
+        let occasion = Occasion {
+            previous: &previous,
+            generation: generation(policy),
+            wording: &|status, related, ordinary| worded(&fault.check, true, status, related, ordinary),
+            now: clock::now(),
+        };
+        let assessment = assess::unplanned(&fault.check, fault.reason, &fault.message, &occasion);
+        statuses.insert(fault.check.name.clone(), assessment.status);
+        assessment.messages
+    }
+
+    /// Pushes the plan of one check and assesses what came of it.
+    async fn carry_out(
+        &self,
+        key: &PolicyKey,
+        policy: &Policy,
+        check: &Check,
+        plan: &CheckPlan,
+        intended: &Inventory,
+    ) -> Option<CarriedOut> {
+        let link = self.link.as_ref()?;
+        let nothing = ConfigurationPolicyStatus::default();
+        let known = self.statuses.get(key).and_then(|statuses| statuses.get(&check.name));
+        let occasion = Occasion {
+            previous: known.unwrap_or(&nothing),
+            generation: generation(policy),
+            wording: &|status, related, ordinary| worded(check, plan.sensitive, status, related, ordinary),
+            now: clock::now(),
+        };
+        let carried = carry_out(&link.connection, check, plan, intended, &occasion).await;
+        for result in carried.pushed.results.iter().flatten() {
             let kind = match result {
                 StepResult::Created(_) => WriteKind::Create,
-                StepResult::Updated(_) => WriteKind::Update,
-                StepResult::Deleted => WriteKind::Delete,
+                StepResult::Updated(_) | StepResult::Recreated(_) => WriteKind::Update,
+                StepResult::Deleted | StepResult::NotGone => WriteKind::Delete,
                 StepResult::Refused { .. } => WriteKind::Refused,
-                StepResult::NotTaken | StepResult::Unchanged(_) | StepResult::Differs => continue,
+                StepResult::NotTaken | StepResult::Unchanged(_) | StepResult::Differs(_) => continue,
             };
             self.shared.metrics.writes.get_or_create(&WriteLabels { kind }).inc();
         }
-        pushed
+        Some(carried)
     }
 }
 
-fn any_refused(pushed: &Pushed) -> bool {
-    pushed.results.iter().flatten().any(|result| matches!(result, StepResult::Refused { .. }))
+fn generation(policy: &Policy) -> i64 {
+    policy.metadata.other.get("generation").and_then(Value::as_i64).unwrap_or_default()
+}
+
+fn is_refused(pushed: &Pushed) -> bool {
+    pushed
+        .results
+        .iter()
+        .flatten()
+        .any(|result| matches!(result, StepResult::Refused { .. } | StepResult::NotGone))
         || pushed.pruned.iter().flatten().any(Result::is_err)
 }

@@ -5,9 +5,13 @@
 
 use serde_json::{Map, Value};
 
+use crate::api::object::Manifest;
+
 /// Which values a difference hides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redaction {
+    /// None: for the eyes of whoever brought the objects, never for a status.
+    Nothing,
     /// The values of every Secret, wherever it stands in the object.
     Secrets,
     /// Every value but the identity of the object: a template that touched sensitive data may have put it anywhere.
@@ -16,6 +20,11 @@ pub enum Redaction {
 
 const FIRST: &str = "<redacted 1>";
 const SECOND: &str = "<redacted 2>";
+
+/// An object without what must not be shown.
+pub fn redacted(object: &Manifest, redaction: Redaction) -> Value {
+    redact(None, &object.to_value(), redaction).1
+}
 
 /// Redacts both sides of a difference.
 pub(crate) fn redact(
@@ -37,6 +46,7 @@ enum Mark {
 
 fn side(value: &Value, other: Option<&Value>, mark: Mark, redaction: Redaction) -> Value {
     match redaction {
+        Redaction::Nothing => value.clone(),
         Redaction::Secrets => secrets(value, other, mark),
         Redaction::Everything => everything(value, other, mark),
     }

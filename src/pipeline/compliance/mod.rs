@@ -8,9 +8,7 @@ mod history;
 mod message;
 mod policy;
 mod policy_set;
-
-#[cfg(test)]
-mod conformance;
+pub mod status;
 
 pub use history::{HISTORY_LENGTH, Recorded, TemplateMessage, compliance_of_message, event_name, record};
 pub use message::{
