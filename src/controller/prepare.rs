@@ -34,15 +34,52 @@ pub(super) const ROUNDS: usize = 12;
 pub fn take_in_everything(fleet: &mut Fleet, hub: &dyn Lookup, now: Timestamp) -> Effects {
     let mut effects = Effects::default();
     for kind in HubKind::ALL {
-        if let Answer::Found(objects) = hub.list(&kind.gvk(), None) {
-            for object in objects {
-                if let Some(key) = object.key() {
-                    effects.join(fleet.apply(kind, &key, Some(&object), now));
-                }
-            }
-        }
+        effects.join(take_in_kind(fleet, hub, kind, now).unwrap_or_default());
+    }
+    // Where somebody watches scores, they are known.
+    if let Some(scores) = take_in_kind(fleet, hub, HubKind::AddOnPlacementScore, now) {
+        effects.join(scores);
+        effects.join(fleet.scores_read(Ok(()), now));
     }
     effects
+}
+
+/// Takes the AddOnPlacementScores of the hub into the fleet, or why they cannot be read.
+pub fn take_in_scores(
+    fleet: &mut Fleet,
+    hub: &dyn Lookup,
+    read: Result<(), String>,
+    now: Timestamp,
+) -> Effects {
+    let mut effects = Effects::default();
+    if read.is_ok() {
+        effects = take_in_kind(fleet, hub, HubKind::AddOnPlacementScore, now).unwrap_or_default();
+    }
+    effects.join(fleet.scores_read(read, now));
+    effects
+}
+
+/// The fleet as the hub has it now, with scores of add-ons where a Placement asks for them.
+pub async fn fleet_of(hub: &Hub, now: Timestamp) -> (Fleet, Effects) {
+    let mut fleet = Fleet::default();
+    let mut effects = take_in_everything(&mut fleet, &hub.connection().snapshot(), now);
+    if fleet.needs_scores() {
+        let read = hub.watch_scores().await;
+        effects.join(take_in_scores(&mut fleet, &hub.connection().snapshot(), read, now));
+    }
+    (fleet, effects)
+}
+
+/// Takes all objects of a kind; `None` where they are not known.
+fn take_in_kind(fleet: &mut Fleet, hub: &dyn Lookup, kind: HubKind, now: Timestamp) -> Option<Effects> {
+    let Answer::Found(objects) = hub.list(&kind.gvk(), None) else { return None };
+    let mut effects = Effects::default();
+    for object in objects {
+        if let Some(key) = object.key() {
+            effects.join(fleet.apply(kind, &key, Some(&object), now));
+        }
+    }
+    Some(effects)
 }
 
 /// A connection to a managed cluster and the Secret version that it was made from.
