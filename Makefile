@@ -20,7 +20,7 @@ VELERO_VERSION = $(call version_of,velero,github.com/vmware-tanzu/velero)
 # version_of FOLDER,MODULE: the version that a go.mod of the plane requires.
 version_of = $(shell awk 'NF > 1 && $$(NF-1) == "$(2)" && /v[0-9]/ { print $$NF; exit }' tests/plane/$(1)/go.mod)
 
-.PHONY: help build test plane e2e check fmt generate bench demo
+.PHONY: help build test plane e2e check fmt generate bench fuzz demo
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -84,6 +84,9 @@ fmt: ## format the sources
 
 bench: ## measure rendering and comparing
 	$(CARGO) bench --locked
+
+fuzz: ## run each fuzz target for a minute (FUZZ_SECONDS); needs nightly Rust and cargo-fuzz
+	fuzz/run.sh
 
 demo: ## the whole way on a stand-in fleet: back up on c1, restore on c2
 	$(CARGO) run --locked --release -- demo

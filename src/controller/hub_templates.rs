@@ -291,3 +291,178 @@ fn encryption_of(subject: &Subject<'_>, phase: &HubPhase) -> Option<Encryption> 
     });
     Some(Encryption { keys, vector })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::api::object::Manifest;
+    use crate::api::ocm::cluster::ManagedCluster;
+    use crate::api::ocm::policy::Policy;
+    use crate::pipeline::plan::inventory::Inventory;
+    use crate::pipeline::plan::target::ClusterFacts;
+    use crate::pipeline::render::Ambient;
+
+    /// Objects by kind, namespace and name.
+    #[derive(Default)]
+    struct Objects(BTreeMap<(String, Option<String>, String), Arc<Manifest>>);
+
+    impl Objects {
+        fn of(objects: impl IntoIterator<Item = Value>) -> Arc<Self> {
+            let manifests = objects.into_iter().map(|object| Manifest::parse(object).unwrap());
+            let key = |object: &Manifest| {
+                let namespace = object.namespace().map(ToOwned::to_owned);
+                (object.kind().to_owned(), namespace, object.name().unwrap_or_default().to_owned())
+            };
+            Arc::new(Self(manifests.map(|object| (key(&object), Arc::new(object))).collect()))
+        }
+    }
+
+    impl Lookup for Objects {
+        fn get(&self, gvk: &GroupVersionKind, namespace: Option<&str>, name: &str) -> Answer<Arc<Manifest>> {
+            let key = (gvk.kind.clone(), namespace.map(ToOwned::to_owned), name.to_owned());
+            self.0.get(&key).cloned().map_or(Answer::NotFound, Answer::Found)
+        }
+
+        fn list(&self, _: &GroupVersionKind, _: Option<&str>) -> Answer<Vec<Arc<Manifest>>> {
+            Answer::NotYetKnown
+        }
+
+        fn is_namespaced(&self, _: &GroupVersionKind) -> Option<bool> {
+            Some(true)
+        }
+    }
+
+    fn object(kind: &str, namespace: &str, name: &str, data: &Value) -> Value {
+        json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}, "data": data})
+    }
+
+    fn key() -> Value {
+        object("Secret", "c1", encryption::KEY_SECRET, &json!({"key": STANDARD.encode([b'A'; 32])}))
+    }
+
+    /// Resolves a policy of such templates, each the value of one definition.
+    fn resolved(
+        spec: Value,
+        annotations: Value,
+        templates: &[&str],
+        hub: &Arc<Objects>,
+        hub_as: Option<Result<Arc<dyn Lookup>, String>>,
+        vector: Option<[u8; 16]>,
+    ) -> HubPhase {
+        let mut spec = spec;
+        spec["policy-templates"] = templates
+            .iter()
+            .map(|text| json!({"objectDefinition": {"metadata": {"name": "t"}, "value": text}}))
+            .collect();
+        let policy: Policy = serde_json::from_value(
+            json!({"metadata": {"name": "p", "namespace": "policies", "annotations": annotations}, "spec": spec}),
+        )
+        .unwrap();
+        let cluster: ManagedCluster = serde_json::from_value(json!({"metadata": {"name": "c1"}})).unwrap();
+        let (facts, inventory) = (ClusterFacts::default(), Inventory::default());
+        let subject = Subject {
+            policy: &policy,
+            cluster: &cluster,
+            facts: &facts,
+            enforced_by_binding: false,
+            hub: hub.clone(),
+            observed: hub.clone(),
+            inventory: &inventory,
+            unreachable: None,
+            compliance: &|_, _| None,
+            policies_of_set: &|_, _| None,
+            hub_as,
+            vector,
+            ambient: Ambient::default(),
+        };
+        resolve(&subject, &Renderer::new())
+    }
+
+    fn values(phase: &HubPhase) -> Vec<Result<Value, String>> {
+        phase
+            .templates
+            .iter()
+            .map(|template| match &template.result {
+                Ok(rendered) => Ok(rendered.definition["value"].clone()),
+                Err(error) => Err(error.to_string()),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn templates_are_switched_off_by_truth_alone() {
+        for (said, is_off) in [("true", true), ("T", true), ("1", true), ("false", false), ("yes", false)] {
+            let annotations = json!({"policy.open-cluster-management.io/disable-templates": said});
+            let template = "{{hub .ManagedClusterName hub}}";
+            let phase = resolved(json!({}), annotations, &[template], &Objects::of([]), None, None);
+            let expected = if is_off { template } else { "c1" };
+            assert_eq!(values(&phase), [Ok(json!(expected))], "{said}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_failure_stays_as_it_is() {
+        let templates = ["{{hub fail \"no\" hub}}", "plain", "{{hub 1 hub}}"];
+        let phase = resolved(json!({}), json!({}), &templates, &Objects::of([]), None, None);
+        assert!(values(&phase)[0].as_ref().unwrap_err().ends_with("error calling fail: no"));
+        assert_eq!(values(&phase)[1], Ok(json!("plain")));
+        assert!(values(&phase)[2].is_err());
+        let last = phase.templates.into_iter().last().map(HubTemplate::into_replicated);
+        let Some(ReplicatedTemplate::Resolved(left)) = last else { panic!("left as it is") };
+        assert_eq!(left["value"], "{{hub 1 hub}}");
+    }
+
+    #[test]
+    fn a_key_in_the_clusters_namespace_encrypts_and_the_vector_is_kept() {
+        let templates = ["{{hub \"Raleigh\" | protect hub}}", "plain"];
+        let vector = Some(*b"IIIIIIIIIIIIIIII");
+        let phase = resolved(json!({}), json!({}), &templates, &Objects::of([key()]), None, vector);
+        assert_eq!(values(&phase)[0], Ok(json!("$ocm_encrypted:Eud/p3S7TvuP03S9fuNV+w==")));
+        assert_eq!(phase.vector, vector);
+        let annotation = |index: usize| {
+            let rendered = phase.templates[index].result.as_ref().unwrap();
+            rendered.definition["metadata"]["annotations"][encryption::VECTOR_ANNOTATION].clone()
+        };
+        assert_eq!(annotation(0), json!(encryption::annotation(b"IIIIIIIIIIIIIIII")));
+        assert_eq!(annotation(1), Value::Null);
+        // Without a vector one is drawn, without a key a token stands for the value.
+        let drawn = resolved(json!({}), json!({}), &templates, &Objects::of([key()]), None, None);
+        assert!(drawn.vector.is_some_and(|drawn| Some(drawn) != vector && drawn != [0; 16]));
+        let tokens = resolved(json!({}), json!({}), &templates, &Objects::of([]), None, vector);
+        assert!(values(&tokens)[0].as_ref().unwrap().as_str().unwrap().starts_with("$flotilla_protected:"));
+        assert_eq!(tokens.vector, None);
+        let broken = object("Secret", "c1", encryption::KEY_SECRET, &json!({"key": "c2hvcnQ="}));
+        let broken = resolved(json!({}), json!({}), &templates, &Objects::of([broken]), None, vector);
+        let error = values(&broken)[0].clone().unwrap_err();
+        assert_eq!(
+            error,
+            "error validating EncryptionConfig: the AES key is invalid: crypto/aes: invalid key size 5"
+        );
+    }
+
+    #[test]
+    fn a_service_account_sees_the_hub_with_its_own_rights() {
+        let spec = json!({"hubTemplateOptions": {"serviceAccountName": "reader"}});
+        let template = "{{hub fromConfigMap \"other\" \"cm\" \"k\" hub}}";
+        let account = object("ServiceAccount", "policies", "reader", &json!({}));
+        let seen = || -> Option<Result<Arc<dyn Lookup>, String>> {
+            let objects: Arc<dyn Lookup> =
+                Objects::of([object("ConfigMap", "other", "cm", &json!({"k": "v"}))]);
+            Some(Ok(objects))
+        };
+        let hub = Objects::of([account]);
+        let phase = resolved(spec.clone(), json!({}), &[template], &hub, seen(), None);
+        assert_eq!(values(&phase), [Ok(json!("v"))]);
+        let phase = resolved(spec.clone(), json!({}), &[template, template], &Objects::of([]), seen(), None);
+        let error =
+            "the service account in hubTemplateOptions.serviceAccountName (policies/reader) does not exist";
+        assert_eq!(values(&phase), [Err(error.to_owned()), Err(error.to_owned())]);
+        let phase = resolved(spec.clone(), json!({}), &["plain"], &Objects::of([]), seen(), None);
+        assert_eq!(values(&phase), [Ok(json!("plain"))]);
+        let refused = Some(Err("no".to_owned()));
+        let phase = resolved(spec, json!({}), &[template], &hub, refused, None);
+        assert!(values(&phase)[0].as_ref().unwrap_err().ends_with("(policies/reader): no"));
+    }
+}

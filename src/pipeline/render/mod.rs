@@ -15,6 +15,8 @@ pub mod lookup;
 mod message;
 #[cfg(test)]
 mod phase_tests;
+#[cfg(test)]
+mod property_tests;
 mod protect;
 mod resolve;
 mod rewrite;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use super::encryption::{Encryption, EncryptionKeys};
 use super::lookup::Reference;
 use super::tests::Snapshot;
 use super::{
-    Asked, ClusterContext, ClusterRendered, HubContext, HubRendered, ObjectVariables, RenderError,
+    Ambient, Asked, ClusterContext, ClusterRendered, HubContext, HubRendered, ObjectVariables, RenderError,
     RenderedEntry, Renderer, VariablesUsed,
 };
 use crate::api::object::GroupVersionKind;
@@ -220,7 +221,8 @@ fn object_templates_raw_is_a_list() {
             .ends_with("at <.ObjectName>: can't evaluate field ObjectName in type struct {}")
     );
     assert!(raw("{{ skipObject }}").unwrap_err().ends_with("function \"skipObject\" not defined"));
-    assert!(raw("a: $ocm_encrypted:abcd").unwrap_err().contains("encrypted by another hub"));
+    // Without the annotation nothing is decrypted.
+    assert_eq!(raw("- a: $ocm_encrypted:abcd"), Ok(vec![json!({"a": "$ocm_encrypted:abcd"})]));
 }
 
 #[test]
@@ -363,4 +365,116 @@ fn an_entry_that_names_its_object_is_resolved_for_each() {
         assert!(error.ends_with(&format!("can't evaluate field ObjectName in type {type_name}")), "{error}");
     }
     assert!(render(3, "", "", None).is_err());
+}
+
+/// A policy with a value that `protect` encrypted: "Raleigh", key 32 times `A`, vector 16 times `I`.
+fn encrypted(vector: &str) -> Json {
+    json!({
+        "metadata": {"annotations": {"policy.open-cluster-management.io/encryption-iv": vector}},
+        "spec": {"object-templates": [
+            {"objectDefinition": {"data": {"plain": "x"}}},
+            {"objectDefinition": {"data": {"secret": "$ocm_encrypted:Eud/p3S7TvuP03S9fuNV+w=="}}},
+        ]}
+    })
+}
+
+const VECTOR: &str = "SUlJSUlJSUlJSUlJSUlJSQ==";
+
+fn with_key(key: &[u8], previous: Option<&[u8]>) -> ClusterContext {
+    let secret = |bytes: &[u8]| secrecy::SecretSlice::from(bytes.to_vec());
+    ClusterContext {
+        cluster: "c1".to_owned(),
+        encryption: Some(EncryptionKeys { key: secret(key), previous: previous.map(secret) }),
+        ..ClusterContext::default()
+    }
+}
+
+#[test]
+fn the_cluster_phase_decrypts_with_either_key() {
+    let other = [b'B'; 32];
+    for context in [with_key(&[b'A'; 32], None), with_key(&other, Some(&[b'A'; 32]))] {
+        let (rendered, _) = Renderer::new().cluster_phase(&encrypted(VECTOR), &context, &snapshot());
+        let rendered = rendered.unwrap();
+        assert!(rendered.sensitive);
+        let entry = rendered.object_templates[1].as_ref().unwrap().resolved().unwrap();
+        assert_eq!(entry["objectDefinition"]["data"]["secret"], "Raleigh");
+    }
+}
+
+#[test]
+fn what_cannot_be_decrypted_is_told_in_upstreams_words() {
+    let key = "The \"policy-encryption-key\" Secret contains an invalid AES key";
+    let vector = "The \"policy.open-cluster-management.io/encryption-iv\" annotation value is not a valid \
+                  initialization vector";
+    for (policy, context, expected) in [
+        (encrypted(VECTOR), with_key(b"short", None), key),
+        (encrypted("AAAA"), with_key(&[b'A'; 32], None), vector),
+    ] {
+        let (rendered, _) = Renderer::new().cluster_phase(&policy, &context, &snapshot());
+        assert_eq!(rendered.unwrap().object_templates[1], Err(RenderError::Template(expected.to_owned())));
+    }
+    for (policy, context, expected) in [
+        (
+            encrypted(VECTOR),
+            ClusterContext { cluster: "c1".to_owned(), ..ClusterContext::default() },
+            "failed to get the encryption key from Secret c1/policy-encryption-key: secrets \
+             \"policy-encryption-key\" not found",
+        ),
+        (
+            encrypted("?"),
+            with_key(&[b'A'; 32], None),
+            "the policy annotation of \"policy.open-cluster-management.io/encryption-iv\" is not Base64: illegal \
+             base64 data at input byte 0",
+        ),
+    ] {
+        let (rendered, _) = Renderer::new().cluster_phase(&policy, &context, &snapshot());
+        assert_eq!(rendered.unwrap_err(), RenderError::Encryption(expected.to_owned()));
+    }
+    let (rendered, _) =
+        Renderer::new().cluster_phase(&encrypted(VECTOR), &with_key(&[b'B'; 32], None), &snapshot());
+    let error = rendered.unwrap().object_templates[1].clone().unwrap_err().to_string();
+    assert!(error.starts_with("decryption of $ocm_encrypted:Eud/p3S7TvuP03S9fuNV+w== failed: "), "{error}");
+}
+
+#[test]
+fn the_hub_phase_encrypts_where_there_is_a_key() {
+    let keys = with_key(&[b'A'; 32], None).encryption.unwrap();
+    let context = HubContext {
+        policy_namespace: "policies".to_owned(),
+        encryption: Some(Encryption { keys, vector: *b"IIIIIIIIIIIIIIII" }),
+        ..HubContext::default()
+    };
+    let definition =
+        json!({"a": "{{hub \"Raleigh\" | protect hub}}", "b": "{{hub fromSecret \"\" \"s\" \"k\" hub}}"});
+    let rendered = Renderer::new().hub_phase(&definition, &context, &snapshot()).0.unwrap();
+    assert_eq!(rendered.definition["a"], "$ocm_encrypted:Eud/p3S7TvuP03S9fuNV+w==");
+    assert!(rendered.definition["b"].as_str().unwrap().starts_with("$ocm_encrypted:"));
+    assert!(rendered.protected.0.is_empty());
+}
+
+#[test]
+fn a_service_account_is_not_restricted() {
+    let context = HubContext { policy_namespace: "policies".to_owned(), ..HubContext::default() };
+    let definition = json!("{{hub (lookup \"v1\" \"ConfigMap\" \"other\" \"cm\").metadata.name hub}}");
+    let error = Renderer::new().hub_phase(&definition, &context, &snapshot()).0.unwrap_err().to_string();
+    assert!(
+        error.ends_with("error calling lookup: the namespace argument is restricted to policies"),
+        "{error}"
+    );
+    let free = HubContext { is_restricted: false, ..context };
+    let rendered = Renderer::new().hub_phase(&definition, &free, &snapshot()).0.unwrap();
+    assert_eq!(rendered.definition, "cm");
+}
+
+#[test]
+fn chance_follows_from_the_seed() {
+    let render = |seed: u8| {
+        let ambient = Ambient { seed: [seed; 32], ..Ambient::default() };
+        let context = ClusterContext { ambient, ..ClusterContext::default() };
+        let policy = json!({"spec": {"object-templates-raw": "- a: {{ randAlphaNum 20 }}-{{ uuidv4 }}"}});
+        let rendered = Renderer::new().cluster_phase(&policy, &context, &snapshot()).0.unwrap();
+        rendered.object_templates[0].as_ref().unwrap().resolved().unwrap().clone()
+    };
+    assert_eq!(render(1), render(1));
+    assert_ne!(render(1), render(2));
 }

@@ -149,6 +149,91 @@ fn control_flow_behaves_as_in_go() {
 }
 
 #[test]
+fn numbers_are_read_as_gos_parser_reads_them() {
+    check(&[
+        (
+            "{{ 1_000 }} {{ 0b101 }} {{ 0o17 }} {{ 017 }} {{ 0x_1F }} {{ -5 }} {{ +5 }}",
+            "1000 5 15 15 31 -5 5",
+        ),
+        (
+            "{{ 0x1p4 }} {{ 0x1.8p1 }} {{ .5 }} {{ 1. }} {{ 1E2 }} {{ '\\n' }} {{ '\u{fc}' }}",
+            "16 3 0.5 1 100 10 252",
+        ),
+        ("{{ 08 }}", "!template: tmpl:1: integer overflow: \"08\""),
+        ("{{ 99999999999999999999 }}", "!integer overflow: \"99999999999999999999\""),
+        ("{{ 9999999999999999999 }}", "!9999999999999999999 overflows int"),
+        ("{{ 1__0 }}", "!illegal number syntax: \"1__0\""),
+        ("{{ 1i }}", "!bad number syntax: \"1i\""),
+        ("{{ until 2.0 }} {{ until 0x2 }}", "[0 1] [0 1]"),
+        ("{{ until 2.5 }}", "!expected integer; found 2.5"),
+    ]);
+}
+
+#[test]
+fn formats_are_gos() {
+    check(&[
+        ("{{ printf \"%[2]d %[1]d\" 1 2 }}", "2 1"),
+        ("{{ printf \"%[3]*.[2]*[1]f|\" 12.0 2 6 }}", " 12.00|"),
+        ("{{ printf \"%[1]d %d %[1]q\" 65 66 }}", "65 66 'A'"),
+        ("{{ printf \"%[5]d\" 1 }}{{ printf \"%[x]d\" 1 }}", "%!d(BADINDEX)%!d(BADINDEX)"),
+        ("{{ printf \"%*d|%-*d|\" 4 1 4 1 }}", "   1|1   |"),
+        (
+            "{{ printf \"%d\" }}{{ printf \"x\" 1 }}{{ printf \"%z\" 1 }}{{ printf \"%\" }}",
+            "%!d(MISSING)x%!(EXTRA int=1)%!z(int=1)%!(NOVERB)",
+        ),
+        ("{{ printf \"%T %T %T %T\" 1 \"a\" (list) nil }}", "int string []interface {} <nil>"),
+        (
+            "{{ printf \"%x %X %o %b %c %U %e %g\" 255 255 8 5 65 65 1500.0 1e21 }}",
+            "ff FF 10 101 A U+0041 1.500000e+03 1e+21",
+        ),
+        (
+            "{{ printf \"%+d % d %06.2f %s %v\" 5 5 3.14159 (list \"a\" 1) (dict \"k\" true) }}",
+            "+5  5 003.14 [a %!s(int=1)] map[k:true]",
+        ),
+        ("{{ printf \"%5t|%-6q|%.2s|%5.1f%%\" true \"a\" \"abc\" 99.95 }}", " true|\"a\"   |ab|100.0%"),
+    ]);
+}
+
+#[test]
+fn what_panics_in_sprig_is_an_error() {
+    check(&[
+        ("{{ repeat -1 \"a\" }}", "!error calling repeat: strings: negative Repeat count"),
+        ("{{ indent -1 \"a\" }}", "!error calling indent: strings: negative Repeat count"),
+        (
+            "{{ substr 5 2 \"abcdef\" }}",
+            "!error calling substr: runtime error: slice bounds out of range [5:2]",
+        ),
+        (
+            "{{ substr -1 9 \"abc\" }}",
+            "!error calling substr: runtime error: slice bounds out of range [:9] with length 3",
+        ),
+        ("{{ substr 0 9 \"abc\" }}{{ substr 1 -1 \"abc\" }}", "abcbc"),
+        ("{{ randInt 5 5 }}", "!error calling randInt: invalid argument to Intn"),
+        ("{{ urlParse \":\" }}", "!missing protocol scheme"),
+    ]);
+}
+
+#[test]
+fn templates_have_scopes_of_their_own() {
+    check(&[
+        ("{{ $x := 1 }}{{ define \"t\" }}{{ $ }}{{ end }}{{ template \"t\" 5 }}{{ $x }}", "51"),
+        (
+            "{{ define \"t\" }}{{ $x }}{{ end }}{{ $x := 1 }}{{ template \"t\" }}",
+            "!undefined variable \"$x\"",
+        ),
+        ("{{ range $i, $e := list \"a\" }}{{ $i = 5 }}{{ $i }}{{ end }}", "5"),
+        ("{{ $i := 0 }}{{ range list 1 2 }}{{ $i = . }}{{ end }}{{ $i }}", "2"),
+        ("{{ range $i := 3 }}{{ $i }}{{ end }}{{ range int64 2 }}.{{ end }}", "012.."),
+        ("{{ range true }}{{ end }}", "!range can't iterate over true"),
+        ("{{ with $x := 5 }}{{ $x }}{{ . }}{{ end }}", "55"),
+        ("{{ if and (eq 1 1) (not false) }}a{{ end }}{{ (printf \"%s\" \"x\") | upper }}", "aX"),
+        ("{{ (now).Year }} {{ now.Format \"2006\" }} {{ \"2006\" | now.Format }}", "1970 1970 1970"),
+        ("{{ $t := now }}{{ $t.Nope }}", "!can't evaluate field Nope in type time.Time"),
+        ("{{ (dict).Format \"x\" }}", "!Format is not a method but has arguments"),
+    ]);
+}
+
+#[test]
 fn faults_of_templates_are_named_in_gos_words() {
     check(&[
         ("a\n{{ end }}", "!template: tmpl:2: unexpected {{end}}"),

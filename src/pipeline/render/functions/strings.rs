@@ -23,7 +23,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("kebabcase", &[Text], |_, a| ok_text(snake_case(text(a, 0)).replace('_', "-"))),
     fixed("lower", &[Text], |_, a| ok_text(text(a, 0).to_lowercase())),
     fixed("nindent", &[Int, Text], |session, a| {
-        let padded = pad(session, size(int(a, 0)), text(a, 1))?;
+        let padded = pad(session, count(int(a, 0))?, text(a, 1))?;
         ok_text(format!("\n{padded}"))
     }),
     fixed("nospace", &[Text], |_, a| {
@@ -32,7 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("plural", &[Text, Text, Int], |_, a| ok_text(text(a, usize::from(int(a, 2) != 1)))),
     variadic("quote", &[], Any, |_, a| quoted(a, |value| Ok(format::quote(&shown(value)?)))),
     fixed("repeat", &[Int, Text], |session, a| {
-        let (count, unit) = (size(int(a, 0)), text(a, 1));
+        let (count, unit) = (count(int(a, 0))?, text(a, 1));
         session.charge(unit.len().saturating_mul(count))?;
         ok_text(unit.repeat(count))
     }),
@@ -41,7 +41,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     variadic("squote", &[], Any, |_, a| {
         quoted(a, |value| Ok(format!("'{}'", format::sprint(value).map_err(|error| error.to_string())?)))
     }),
-    fixed("substr", &[Int, Int, Text], |_, a| ok_text(substring(int(a, 0), int(a, 1), text(a, 2)))),
+    fixed("substr", &[Int, Int, Text], |_, a| ok_text(substring(int(a, 0), int(a, 1), text(a, 2))?)),
     fixed("swapcase", &[Text], |_, a| ok_text(swap_case(text(a, 0)))),
     fixed("title", &[Text], |_, a| ok_text(each_word(text(a, 0), char::to_uppercase))),
     fixed("toString", &[Any], |_, a| ok_text(shown(&a[0])?)),
@@ -68,8 +68,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// Every line gets spaces before it, then the whole is trimmed.
 fn indent(session: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
     let further = i64::try_from(session.rules.additional_indentation).unwrap_or(0);
-    let padded = pad(session, size(int(arguments, 0).saturating_add(further)), text(arguments, 1))?;
+    let padded = pad(session, count(int(arguments, 0).saturating_add(further))?, text(arguments, 1))?;
     ok_text(padded.trim())
+}
+
+/// How often something is repeated.
+fn count(number: i64) -> Result<usize, String> {
+    usize::try_from(number).map_err(|_| "strings: negative Repeat count".to_owned())
 }
 
 fn pad(session: &mut Session<'_>, spaces: usize, text: &str) -> Result<String, String> {
@@ -114,13 +119,21 @@ fn truncate(count: i64, text: &str) -> &str {
     if count >= 0 && text.len() > length { &text[..cut(text, length)] } else { text }
 }
 
-fn substring(start: i64, end: i64, text: &str) -> &str {
+fn substring(start: i64, end: i64, text: &str) -> Result<&str, String> {
+    let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let outside = |shown: String| format!("runtime error: slice bounds out of range [{shown}");
     if start < 0 {
-        return &text[..cut(text, size(end))];
+        return match end {
+            _ if end < 0 => Err(outside(format!(":{end}]"))),
+            _ if end > length => Err(outside(format!(":{end}] with length {length}"))),
+            _ => Ok(&text[..cut(text, size(end))]),
+        };
     }
-    let start = cut(text, size(start));
-    let end = if end < 0 { text.len() } else { cut(text, size(end)) };
-    text.get(start..end).unwrap_or_default()
+    let end = if end < 0 || end > length { length } else { end };
+    if start > end {
+        return Err(outside(format!("{start}:{end}]")));
+    }
+    Ok(text.get(cut(text, size(start))..cut(text, size(end))).unwrap_or_default())
 }
 
 /// `goutils.AbbreviateFull`.

@@ -146,16 +146,56 @@ struct Directive {
     precision: Option<usize>,
 }
 
-/// `fmt.Sprintf`, without explicit argument indexes.
-pub(crate) fn sprintf(template: &str, arguments: &[Value]) -> Result<String, TooLarge> {
+/// The arguments of a format, and which is next.
+struct Arguments<'v> {
+    values: &'v [Value],
+    next: usize,
+    /// An index was written: what is left over is not complained about.
+    reordered: bool,
+    /// The index that was written is none.
+    bad_index: bool,
+}
+
+impl<'v> Arguments<'v> {
+    fn take(&mut self) -> Option<&'v Value> {
+        let value = self.values.get(self.next);
+        self.next += usize::from(value.is_some());
+        value
+    }
+
+    /// `[2]`: which argument is next. True if there was one.
+    fn index(&mut self, characters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
+        if characters.next_if_eq(&'[').is_none() {
+            return false;
+        }
+        self.reordered = true;
+        let mut ahead = characters.clone();
+        let digits: String = ahead.by_ref().take_while(|character| *character != ']').collect();
+        let closed = characters.clone().any(|character| character == ']');
+        if !closed {
+            self.bad_index = true;
+            return true;
+        }
+        *characters = ahead;
+        match digits.parse::<usize>() {
+            Ok(number) if (1..=self.values.len()).contains(&number) => self.next = number - 1,
+            _ => self.bad_index = true,
+        }
+        true
+    }
+}
+
+/// `fmt.Sprintf`.
+pub(crate) fn sprintf(template: &str, values: &[Value]) -> Result<String, TooLarge> {
     let mut out = String::with_capacity(template.len() + 16);
-    let mut next = arguments.iter();
+    let mut arguments = Arguments { values, next: 0, reordered: false, bad_index: false };
     let mut characters = template.chars().peekable();
     while let Some(character) = characters.next() {
         if character != '%' {
             out.push(character);
             continue;
         }
+        arguments.bad_index = false;
         let mut directive = Directive::default();
         while let Some(flag) = characters.peek() {
             match flag {
@@ -168,21 +208,54 @@ pub(crate) fn sprintf(template: &str, arguments: &[Value]) -> Result<String, Too
             }
             characters.next();
         }
-        if let Some(width) = count(&mut characters, &mut next, &mut out) {
-            directive.minus |= width < 0;
-            directive.width = usize::try_from(width.unsigned_abs()).unwrap_or(usize::MAX);
+        let mut after_index = arguments.index(&mut characters);
+        match count(&mut characters, &mut arguments) {
+            Count::None => {}
+            Count::Number { value, from_argument } => {
+                if after_index && !from_argument {
+                    arguments.bad_index = true;
+                }
+                after_index = false;
+                directive.minus |= value < 0;
+                directive.width = usize::try_from(value.unsigned_abs()).unwrap_or(usize::MAX);
+            }
+            Count::Bad => {
+                after_index = false;
+                out.push_str("%!(BADWIDTH)");
+            }
         }
         if characters.next_if_eq(&'.').is_some() {
-            let precision = count(&mut characters, &mut next, &mut out).unwrap_or(0);
-            directive.precision = usize::try_from(precision).ok();
+            if after_index {
+                arguments.bad_index = true;
+            }
+            after_index = arguments.index(&mut characters);
+            directive.precision = match count(&mut characters, &mut arguments) {
+                Count::None => Some(0),
+                Count::Number { value, .. } => {
+                    after_index = false;
+                    if value < 0 {
+                        out.push_str("%!(BADPREC)");
+                    }
+                    usize::try_from(value).ok()
+                }
+                Count::Bad => {
+                    after_index = false;
+                    out.push_str("%!(BADPREC)");
+                    None
+                }
+            };
         }
         if directive.width > MAX_TEXT || directive.precision.is_some_and(|precision| precision > 1000) {
             return Err(TooLarge);
         }
+        if !after_index {
+            arguments.index(&mut characters);
+        }
         match characters.next() {
             None => out.push_str("%!(NOVERB)"),
             Some('%') => out.push('%'),
-            Some(verb) => match next.next() {
+            Some(verb) if arguments.bad_index => drop(write!(out, "%!{verb}(BADINDEX)")),
+            Some(verb) => match arguments.take() {
                 None => drop(write!(out, "%!{verb}(MISSING)")),
                 Some(value) => {
                     let printed = verb_text(verb, value, &directive, MAX_DEPTH)?;
@@ -194,8 +267,8 @@ pub(crate) fn sprintf(template: &str, arguments: &[Value]) -> Result<String, Too
             return Err(TooLarge);
         }
     }
-    let left: Vec<&Value> = next.collect();
-    if !left.is_empty() {
+    let left = values.get(arguments.next..).unwrap_or_default();
+    if !left.is_empty() && !arguments.reordered {
         out.push_str("%!(EXTRA ");
         for (index, value) in left.iter().enumerate() {
             if index > 0 {
@@ -211,24 +284,24 @@ pub(crate) fn sprintf(template: &str, arguments: &[Value]) -> Result<String, Too
     Ok(out)
 }
 
-fn count<'v>(
-    characters: &mut std::iter::Peekable<std::str::Chars<'_>>,
-    next: &mut impl Iterator<Item = &'v Value>,
-    out: &mut String,
-) -> Option<i64> {
+/// A width or precision.
+enum Count {
+    None,
+    Number { value: i64, from_argument: bool },
+    Bad,
+}
+
+fn count(characters: &mut std::iter::Peekable<std::str::Chars<'_>>, arguments: &mut Arguments<'_>) -> Count {
     if characters.next_if_eq(&'*').is_some() {
-        let value = next.next().and_then(Value::as_int);
-        if value.is_none() {
-            out.push_str("%!(BADWIDTH)");
-        }
-        return value;
+        let value = arguments.take().and_then(Value::as_int).filter(|value| value.abs() <= 1_000_000);
+        return value.map_or(Count::Bad, |value| Count::Number { value, from_argument: true });
     }
     let mut value: Option<i64> = None;
     while let Some(digit) = characters.peek().and_then(|character| character.to_digit(10)) {
         characters.next();
         value = Some((value.unwrap_or(0) * 10 + i64::from(digit)).min(1 << 40));
     }
-    value
+    value.map_or(Count::None, |value| Count::Number { value, from_argument: false })
 }
 
 fn pad(out: &mut String, text: &str, directive: &Directive) {

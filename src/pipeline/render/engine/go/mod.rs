@@ -14,6 +14,7 @@ mod builtins;
 mod execute;
 pub(crate) mod format;
 mod lexer;
+mod numbers;
 mod parser;
 pub(crate) mod value;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ast::{Branch, Command, Constant, Node, Operand, Pipe};
 use super::lexer::{self, Kind, Token};
-use super::{Function, NAME, format};
+use super::{Function, NAME, format, numbers};
 
 /// How deep blocks and parentheses may nest. Go has no such limit; a thread's stack has.
 const MAX_DEPTH: usize = 100;
@@ -480,12 +480,8 @@ impl<'s> Parser<'s> {
             Kind::Field => Operand::Field { at, names: vec![Arc::from(&token.text[1..])] },
             Kind::Bool => literal(Constant::Bool(token.text == "true")),
             Kind::Number => {
-                if let Some(value) = number(&token.text) {
-                    literal(value)
-                } else {
-                    let text = format::quote(&token.text);
-                    return Err(self.fault(format!("illegal number syntax: {text}")));
-                }
+                let value = numbers::number(&token.text).map_err(|reason| self.fault(reason))?;
+                literal(value)
             }
             Kind::CharacterConstant => match format::unquote(&token.text) {
                 Some(text) if text.chars().count() == 1 => {
@@ -509,17 +505,4 @@ impl<'s> Parser<'s> {
             }
         }))
     }
-}
-
-/// A number as Go's parser understands it.
-fn number(text: &str) -> Option<Constant> {
-    let plain = text.replace('_', "");
-    if let Some(value) = format::parse_int(&plain) {
-        return Some(Constant::Int(value));
-    }
-    let digits = plain.trim_start_matches(['+', '-']);
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.is_empty() {
-        return Some(Constant::Overflow);
-    }
-    plain.parse().ok().map(Constant::Float)
 }
