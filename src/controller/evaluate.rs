@@ -22,8 +22,9 @@ use crate::pipeline::plan::check::{Entries, Situation, plan};
 use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::policy::checks::{self, Check};
-use crate::pipeline::policy::dependencies::{self, Dependencies};
+use crate::pipeline::policy::dependencies::{self, DependencyState};
 use crate::pipeline::policy::replicate::replicated_policy;
+use crate::pipeline::policy::templates::{self, Examined};
 use crate::pipeline::render::encryption::{self, EncryptionKeys};
 use crate::pipeline::render::lookup::{Answer, Lookup, Recording, Reference};
 use crate::pipeline::render::{Ambient, ClusterContext, RenderError, Renderer};
@@ -300,28 +301,33 @@ fn evaluate_check(
     keys: Option<&EncryptionKeys>,
     observed: &Arc<Recording>,
 ) -> Result<Outcome, BTreeSet<Reference>> {
-    if let Some(duplicate) = checks::duplicate_name(subject.policy, index) {
-        return Ok(reported(message::template_error(&duplicate.to_string())));
+    if let Some(fault) = templates::fault_of_all(subject.policy) {
+        return Ok(reported(message::template_error(fault)));
     }
     let rendered = match &template.result {
         Ok(rendered) => rendered,
         Err(error) => return Ok(reported(message::template_error(&error.to_string()))),
     };
     let parent = checks::parent_remediation(subject.policy, subject.enforced_by_binding);
-    let check = match checks::read(index, &rendered.definition, parent) {
-        Ok(check) => check,
-        Err(error) => return Ok(reported(message::template_error(&error.to_string()))),
-    };
     let extra = dependencies.of_templates.get(index).map(Vec::as_slice).unwrap_or_default();
-    match dependencies::check(dependencies.of_policy.iter().chain(extra), subject.compliance) {
-        Dependencies::Satisfied => {}
-        Dependencies::Pending(text) => {
-            let ignore =
-                subject.policy.spec.policy_templates.get(index).is_some_and(|source| source.ignore_pending);
-            return Ok(reported(message::pending(&text, ignore)));
-        }
-        Dependencies::Conflicting(text) => return Ok(reported(message::template_error(&text))),
+    let mut unknown = BTreeSet::new();
+    let examined = templates::examine(
+        subject.policy,
+        index,
+        &rendered.definition,
+        &dependencies.of_policy,
+        extra,
+        parent,
+        |dependency| dependency_state(subject, observed, dependency, &mut unknown),
+    );
+    if !unknown.is_empty() {
+        return Err(unknown);
     }
+    let check = match examined {
+        Examined::Check(check) => *check,
+        Examined::Error(text) => return Ok(reported(message::template_error(&text))),
+        Examined::Pending { text, ignored } => return Ok(reported(message::pending(&text, ignored))),
+    };
     let context = ClusterContext {
         cluster: subject.cluster.metadata.name.clone(),
         claims: claims.clone(),
@@ -369,6 +375,31 @@ fn evaluate_check(
     match plan(&check, &entries, &situation) {
         Ok(plan) => Ok((CheckState::Planned { check: Box::new(check), plan }, None)),
         Err(waiting) => Err(waiting.references),
+    }
+}
+
+/// What a dependency is on the cluster: policies by what the hub knows of them, anything else by a look at the object.
+fn dependency_state(
+    subject: &Subject<'_>,
+    observed: &Arc<Recording>,
+    dependency: &Dependency,
+    unknown: &mut BTreeSet<Reference>,
+) -> DependencyState {
+    if dependencies::is_on_policy(dependency) {
+        let state = (subject.compliance)(&dependency.kind, &dependency.name);
+        return state.map_or(DependencyState::Absent, |state| DependencyState::Says(state.to_string()));
+    }
+    let gvk = GroupVersionKind::new(&dependency.api_version, &dependency.kind);
+    let namespace = Some(dependency.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    match observed.get(&gvk, namespace, &dependency.name) {
+        Answer::Found(object) => DependencyState::of_object(dependency, &object.to_value()),
+        Answer::NotFound => DependencyState::Absent,
+        Answer::KindNotInstalled | Answer::Denied(_) => DependencyState::Unknown,
+        Answer::NotYetKnown => {
+            let namespace = namespace.map(ToOwned::to_owned);
+            unknown.insert(Reference { gvk, namespace, name: Some(dependency.name.clone()) });
+            DependencyState::Unknown
+        }
     }
 }
 

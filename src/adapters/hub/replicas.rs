@@ -9,6 +9,9 @@ use crate::api::ocm::names;
 use crate::api::ocm::policy::PolicyStatus;
 use crate::pipeline::compare::changes;
 
+/// Where Flotilla's own annotations are.
+const OWN_PREFIX: &str = "flotilla.dev/";
+
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReplicaWrite {
@@ -16,21 +19,27 @@ pub enum ReplicaWrite {
     Unchanged(Manifest),
     /// It was created.
     Created(Manifest),
-    /// It was changed.
+    /// What it asks for, or its labels or annotations, were changed.
     Updated(Manifest),
+    /// Only what Flotilla notes for itself was changed.
+    Noted(Manifest),
 }
 
 impl ReplicaWrite {
     /// The replicated policy as the hub has it now.
     pub fn into_manifest(self) -> Manifest {
         match self {
-            Self::Unchanged(manifest) | Self::Created(manifest) | Self::Updated(manifest) => manifest,
+            Self::Unchanged(manifest)
+            | Self::Created(manifest)
+            | Self::Updated(manifest)
+            | Self::Noted(manifest) => manifest,
         }
     }
 }
 
 impl Hub {
-    /// Brings spec, labels, annotations and inventory of a replicated policy to what they should be.
+    /// Brings spec, labels, annotations and inventory of a replicated policy to what they should be. What somebody else put
+    /// there goes, but for annotations of Flotilla's own.
     pub async fn write_replica(
         &self,
         existing: Option<&Manifest>,
@@ -48,13 +57,17 @@ impl Hub {
         };
         let mut patch = Map::new();
         let mut metadata = Map::new();
+        let mut is_noted = true;
         for field in ["labels", "annotations"] {
-            if let Some(changes) = additions(existing.at(&["metadata", field]), &desired["metadata"][field]) {
-                metadata.insert(field.to_owned(), changes);
+            if let Some(changes) = corrections(existing.at(&["metadata", field]), &desired["metadata"][field])
+            {
+                is_noted &= changes.keys().all(|name| name.starts_with(OWN_PREFIX));
+                metadata.insert(field.to_owned(), Value::Object(changes));
             }
         }
         if let Some(spec) = changes(existing.at(&["spec"]).unwrap_or(&Value::Null), &desired["spec"]) {
             patch.insert("spec".to_owned(), spec);
+            is_noted = false;
         }
         if metadata.is_empty() && patch.is_empty() {
             return Ok(ReplicaWrite::Unchanged(existing.clone()));
@@ -66,7 +79,8 @@ impl Hub {
         let Some(key) = existing.key() else {
             return Err(ApiError::Invalid { message: "the replicated policy has no name".to_owned() });
         };
-        Ok(ReplicaWrite::Updated(self.connection().merge(&key, &Value::Object(patch), Mode::Real).await?))
+        let written = self.connection().merge(&key, &Value::Object(patch), Mode::Real).await?;
+        Ok(if is_noted { ReplicaWrite::Noted(written) } else { ReplicaWrite::Updated(written) })
     }
 
     /// Writes the status of a replicated policy, if it differs.
@@ -87,14 +101,32 @@ impl Hub {
     }
 }
 
-/// Entries that are missing or different; others' entries stay.
-fn additions(existing: Option<&Value>, desired: &Value) -> Option<Value> {
-    let changes: Map<String, Value> = desired
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(name, value)| existing.and_then(|existing| existing.get(name.as_str())) != Some(value))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    (!changes.is_empty()).then_some(Value::Object(changes))
+/// Entries that are missing, different, or not wanted; the latter as null. Annotations of Flotilla's own are not removed.
+fn corrections(existing: Option<&Value>, desired: &Value) -> Option<Map<String, Value>> {
+    let entries = |of: Option<&'_ Value>| of.and_then(Value::as_object).cloned().unwrap_or_default();
+    let (existing, desired) = (entries(existing), entries(Some(desired)));
+    let surplus = existing
+        .keys()
+        .filter(|name| !desired.contains_key(*name) && !name.starts_with(OWN_PREFIX))
+        .map(|name| (name.clone(), Value::Null));
+    let wanted = desired
+        .iter()
+        .filter(|(name, value)| existing.get(*name) != Some(value))
+        .map(|(name, value)| (name.clone(), value.clone()));
+    let changes: Map<String, Value> = wanted.chain(surplus).collect();
+    (!changes.is_empty()).then_some(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_put_on_a_replica_is_reverted() {
+        let existing = json!({"a": "1", "b": "x", "theirs": "y", "flotilla.dev/inventory": "{}"});
+        let found = corrections(Some(&existing), &json!({"a": "1", "b": "2", "c": "3"}));
+        assert_eq!(Value::Object(found.unwrap()), json!({"b": "2", "c": "3", "theirs": null}));
+        assert_eq!(corrections(Some(&json!({"a": "1"})), &json!({"a": "1"})), None);
+        assert_eq!(corrections(None, &json!({})), None);
+    }
 }

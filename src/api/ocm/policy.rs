@@ -120,13 +120,13 @@ pub enum RequiredCompliance {
 }
 
 impl RequiredCompliance {
-    /// Whether a state is the required one.
-    pub fn is_met_by(self, state: ComplianceState) -> bool {
+    /// The word as the API writes it.
+    pub fn as_str(self) -> &'static str {
         match self {
-            Self::Compliant => state == ComplianceState::Compliant,
-            Self::Pending => state == ComplianceState::Pending,
-            Self::NonCompliant => state == ComplianceState::NonCompliant,
-            Self::Terminating => false,
+            Self::Compliant => "Compliant",
+            Self::Pending => "Pending",
+            Self::NonCompliant => "NonCompliant",
+            Self::Terminating => "Terminating",
         }
     }
 }

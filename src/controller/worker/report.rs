@@ -8,9 +8,10 @@ use serde_json::json;
 use super::super::evaluate::{CheckState, Evaluated, Evaluation, Subject, evaluate};
 use super::super::inbox::Portion;
 use super::super::prepare::{self, ROUNDS, status_of};
+use super::replica::Propagation;
 use super::{Worker, has_dependencies};
 use crate::adapters::api_server::{ApiError, Ensured};
-use crate::adapters::hub::{EventKind, HubEvent, ReplicaWrite, lasting_name};
+use crate::adapters::hub::{EventKind, HubEvent, lasting_name};
 use crate::api::object::Manifest;
 use crate::api::ocm::cluster::ManagedCluster;
 use crate::api::ocm::policy::{ComplianceState, Policy, PolicyStatus};
@@ -33,13 +34,12 @@ impl Worker {
     ) -> Result<Manifest, ApiError> {
         let write =
             self.shared.hub.write_replica(existing, &evaluated.replicated, &inventory.to_text()).await?;
-        let created = matches!(write, ReplicaWrite::Created(_));
+        let news = Propagation::of(&write);
         let replica = write.into_manifest();
         self.inventories.insert(key.clone(), inventory.clone());
         self.remember_written(key, &replica);
-        if created {
-            let message = format!("Policy {key} was propagated to cluster {}", self.name);
-            self.announce_on_root(policy, EventKind::Normal, "PolicyPropagation", message).await;
+        if let Some(news) = news {
+            self.announce_propagation(key, policy, &replica, news).await;
         }
         Ok(replica)
     }
@@ -223,12 +223,7 @@ impl Worker {
         reason: &str,
         message: String,
     ) {
-        let about = json!({
-            "apiVersion": "policy.open-cluster-management.io/v1", "kind": "Policy",
-            "metadata": {"name": policy.metadata.name, "namespace": policy.metadata.namespace,
-                "uid": policy.metadata.other.get("uid")},
-        });
-        if let Ok(about) = Manifest::parse(about) {
+        if let Some(about) = root_of(policy) {
             let event = Self::event(&about, kind, reason, message);
             self.record_event(&about, &event).await;
         }
@@ -254,4 +249,14 @@ fn states(status: &PolicyStatus) -> (Option<ComplianceState>, Vec<(&str, Option<
         status.compliant,
         of_templates.map(|detail| (detail.template_meta.name.as_str(), detail.compliant)).collect(),
     )
+}
+
+/// A root policy as Events name it.
+pub(super) fn root_of(policy: &Policy) -> Option<Manifest> {
+    Manifest::parse(json!({
+        "apiVersion": "policy.open-cluster-management.io/v1", "kind": "Policy",
+        "metadata": {"name": policy.metadata.name, "namespace": policy.metadata.namespace,
+            "uid": policy.metadata.other.get("uid")},
+    }))
+    .ok()
 }

@@ -20,18 +20,10 @@ pub enum CheckError {
         kind: String,
     },
     /// It has no name.
-    #[error("template-error; Failed to parse name from policy template at index {index}")]
+    #[error("template-error; Failed to parse or get name from policy template at index {index}")]
     NoName {
         /// Position in `policy-templates`.
         index: usize,
-    },
-    /// Two templates of the policy share a name.
-    #[error(
-        "template-error; All policy-template names must be unique within a policy: {name:?} is used twice"
-    )]
-    DuplicateName {
-        /// The name.
-        name: String,
     },
     /// The definition is not a ConfigurationPolicy.
     #[error("template-error; policy template {name:?} cannot be read: {message}")]
@@ -75,17 +67,6 @@ pub struct Check {
 /// The name of a policy template, resolved or not.
 pub fn template_name(definition: &Value) -> Option<&str> {
     definition.get("metadata")?.get("name")?.as_str().filter(|name| !name.is_empty())
-}
-
-/// Whether the template at `index` shares its name with an earlier one.
-pub fn duplicate_name(policy: &Policy, index: usize) -> Option<CheckError> {
-    let templates = &policy.spec.policy_templates;
-    let name = template_name(&templates.get(index)?.object_definition)?;
-    templates
-        .iter()
-        .take(index)
-        .any(|earlier| template_name(&earlier.object_definition) == Some(name))
-        .then(|| CheckError::DuplicateName { name: name.to_owned() })
 }
 
 /// Reads a rendered definition. `parent` is the remediation action of the Policy after binding overrides.
