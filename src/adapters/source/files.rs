@@ -167,7 +167,7 @@ pub fn read_stream(file: &str, text: &str, gathered: &mut Gathered) {
 }
 
 /// The documents of a stream that are more than comments, with the line on which each begins.
-fn documents(text: &str) -> Vec<(usize, String)> {
+pub(super) fn documents(text: &str) -> Vec<(usize, String)> {
     let mut documents = vec![(1, String::new())];
     for (index, line) in text.lines().enumerate() {
         let rest = line.strip_prefix("---").filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t']));
