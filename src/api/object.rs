@@ -265,6 +265,16 @@ impl Manifest {
         self.with_metadata("name", Some(name))
     }
 
+    /// The same object with another value of a top-level field (`None` removes the field).
+    #[must_use]
+    pub fn with_field(mut self, field: &str, value: Option<Value>) -> Self {
+        match value {
+            Some(value) => self.0.insert(field.to_owned(), value),
+            None => self.0.remove(field),
+        };
+        self
+    }
+
     fn with_metadata(mut self, field: &str, text: Option<&str>) -> Self {
         let metadata = self.0.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
         if !metadata.is_object() {

@@ -63,6 +63,9 @@ pub(crate) fn api_failure(what: &str, error: &ApiError) -> Failure {
             failure.hint("somebody else changes the same object: run the command again")
         }
         ApiError::Busy { .. } => failure.hint("the API server asks for patience: run the command again"),
-        ApiError::Invalid { .. } | ApiError::Refused { .. } | ApiError::Malformed { .. } => failure,
+        ApiError::Invalid { .. }
+        | ApiError::Unprocessable { .. }
+        | ApiError::Refused { .. }
+        | ApiError::Malformed { .. } => failure,
     }
 }

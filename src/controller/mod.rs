@@ -3,6 +3,7 @@
 //! Takes changes from the adapters; calls the pipeline's pure functions and the adapters in the order of the flow
 //! (`docs/architecture.md`). Must not hold rules of the domain, and must not name clap, axum or a template engine.
 
+pub mod carry_out;
 pub mod evaluate;
 pub mod fleet;
 mod hub_loop;

@@ -46,9 +46,15 @@ pub enum ApiError {
         /// The server's words.
         message: String,
     },
-    /// The server refuses the object for what is in it.
+    /// The server cannot read the object, or does not know a field of it (400).
     #[error("{message}")]
     Invalid {
+        /// The server's words.
+        message: String,
+    },
+    /// The server refuses the object for the value of a field: it is not allowed, or not any more (422).
+    #[error("{message}")]
+    Unprocessable {
         /// The server's words.
         message: String,
     },
@@ -97,7 +103,8 @@ impl ApiError {
             (404, _) => Self::NotFound { message },
             (409, "AlreadyExists") => Self::AlreadyExists { message },
             (409, _) => Self::Conflict { message },
-            (400 | 422, _) => Self::Invalid { message },
+            (400, _) => Self::Invalid { message },
+            (422, _) => Self::Unprocessable { message },
             (429, _) => Self::Busy { message },
             (503 | 504, _) => Self::Unreachable { server: server.to_owned(), reason: message },
             (code, _) => Self::Refused { code, message },
@@ -113,6 +120,7 @@ impl ApiError {
             | Self::AlreadyExists { .. }
             | Self::Conflict { .. }
             | Self::Invalid { .. }
+            | Self::Unprocessable { .. }
             | Self::Busy { .. }
             | Self::Refused { .. }
             | Self::Malformed { .. } => false,

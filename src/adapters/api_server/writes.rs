@@ -105,6 +105,26 @@ impl Connection {
         self.taken(&gvk, created, mode)
     }
 
+    /// Replaces an object by one that carries the `resourceVersion` it is based on; unknown fields are refused.
+    pub async fn replace(&self, manifest: &Manifest, mode: Mode) -> Result<Written, ApiError> {
+        let gvk = manifest.gvk();
+        let api = self.api(&gvk, manifest.namespace()).await?;
+        let malformed = |message: String| ApiError::Invalid { message };
+        let body = serde_json::to_vec(manifest).map_err(|error| malformed(error.to_string()))?;
+        let parameters =
+            PostParams { dry_run: mode == Mode::DryRun, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let name = manifest.name().unwrap_or_default();
+        let mut request = kube::core::Request::new(api.resource_url())
+            .replace(name, &parameters, body)
+            .map_err(|error| malformed(error.to_string()))?;
+        // The client's parameters for a replacement have no field validation.
+        let uri = format!("{}&fieldValidation=Strict", request.uri());
+        *request.uri_mut() =
+            uri.parse().map_err(|error: http::uri::InvalidUri| malformed(error.to_string()))?;
+        let replaced = self.within_limit(self.client.request::<DynamicObject>(request)).await?;
+        self.taken(&gvk, replaced, mode)
+    }
+
     /// Sends a merge patch; unknown fields are refused. The patch carries the `resourceVersion` that it is based on.
     pub async fn merge(&self, key: &ObjectKey, patch: &Value, mode: Mode) -> Result<Written, ApiError> {
         let api = self.api(&key.gvk, key.namespace.as_deref()).await?;

@@ -1,9 +1,18 @@
 //! Carries out the steps of a plan, one after the other, each preconditioned on what the plan saw.
 
+use std::time::Duration;
+
 use crate::adapters::api_server::{ApiError, Connection, Mode};
-use crate::api::object::ObjectKey;
+use crate::api::object::{Manifest, ObjectKey};
 use crate::pipeline::compare::same_after_dry_run;
-use crate::pipeline::plan::{CheckPlan, ObjectPlan, PruneAction, PrunePlan, Step, StepResult};
+use crate::pipeline::plan::{
+    CheckPlan, ObjectPlan, PruneAction, PrunePlan, Recreation, Refusal, Step, StepResult,
+};
+
+/// How often the creation of an object is tried after it was deleted for that.
+const CREATIONS: u32 = 3;
+/// How long it waits in between for the deleted object to go.
+const BETWEEN_CREATIONS: Duration = Duration::from_secs(1);
 
 /// What came of a plan.
 #[derive(Debug, Default)]
@@ -72,11 +81,13 @@ fn note(error: &ApiError, pushed: &mut Pushed) -> String {
 
 async fn take_step(connection: &Connection, object: &ObjectPlan, pushed: &mut Pushed) -> StepResult {
     let Some(key) = &object.key else { return StepResult::NotTaken };
-    if !matches!(object.step, Step::Nothing | Step::Hold { .. }) && pushed.disconnected.is_some() {
+    if !matches!(object.step, Step::Nothing | Step::StatusDiffers { .. } | Step::Hold { .. })
+        && pushed.disconnected.is_some()
+    {
         return StepResult::NotTaken;
     }
     match &object.step {
-        Step::Nothing | Step::Hold { .. } => StepResult::NotTaken,
+        Step::Nothing | Step::StatusDiffers { .. } | Step::Hold { .. } => StepResult::NotTaken,
         Step::Create { desired } => match connection.create(desired, Mode::Real).await {
             Ok(created) => StepResult::Created(Box::new(created)),
             Err(ApiError::AlreadyExists { .. } | ApiError::Conflict { .. }) => {
@@ -84,26 +95,88 @@ async fn take_step(connection: &Connection, object: &ObjectPlan, pushed: &mut Pu
             }
             Err(error) => refused(&error, pushed),
         },
-        Step::Update { existing, patch, .. } => match connection.merge(key, patch, Mode::Real).await {
-            Ok(updated) if updated.resource_version() == existing.resource_version() => {
-                StepResult::Unchanged(Box::new(updated))
+        Step::Update { existing, merged, recreation, .. } => {
+            update(connection, key, object, (existing, merged, recreation), pushed).await
+        }
+        Step::Probe { existing, merged, .. } => {
+            match connection.replace(&replacement(existing, merged), Mode::DryRun).await {
+                Ok(answer) if same_after_dry_run(existing, &answer) => {
+                    StepResult::Unchanged(Box::new(answer))
+                }
+                Ok(answer) => StepResult::Differs(Box::new(answer)),
+                Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => {
+                    stale(connection, key, pushed).await
+                }
+                Err(error) => refused(&error, pushed),
             }
-            Ok(updated) => StepResult::Updated(Box::new(updated)),
-            Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => {
-                stale(connection, key, pushed).await
-            }
-            Err(error) => refused(&error, pushed),
-        },
-        Step::Probe { existing, patch, .. } => match connection.merge(key, patch, Mode::DryRun).await {
-            Ok(answer) if same_after_dry_run(existing, &answer) => StepResult::Unchanged(Box::new(answer)),
-            Ok(_) => StepResult::Differs,
-            Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => {
-                stale(connection, key, pushed).await
-            }
-            Err(error) => refused(&error, pushed),
-        },
+        }
         Step::Delete { existing } => delete(connection, key, existing.uid(), pushed).await,
     }
+}
+
+/// What is written: the status is never part of it.
+fn replacement(existing: &Manifest, merged: &Manifest) -> Manifest {
+    merged.clone().with_field("status", existing.fields().get("status").cloned())
+}
+
+async fn update(
+    connection: &Connection,
+    key: &ObjectKey,
+    object: &ObjectPlan,
+    (existing, merged, recreation): (&Manifest, &Manifest, &Recreation),
+    pushed: &mut Pushed,
+) -> StepResult {
+    let body = replacement(existing, merged);
+    let mode = if *recreation == Recreation::Always { Mode::DryRun } else { Mode::Real };
+    match connection.replace(&body, mode).await {
+        Ok(answer) if mode == Mode::DryRun && same_after_dry_run(existing, &answer) => {
+            StepResult::Unchanged(Box::new(answer))
+        }
+        Ok(_) if mode == Mode::DryRun => recreate(connection, key, object, existing, pushed).await,
+        Ok(updated) if updated.resource_version() == existing.resource_version() => {
+            StepResult::Unchanged(Box::new(updated))
+        }
+        Ok(updated) => StepResult::Updated(Box::new(updated)),
+        Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => stale(connection, key, pushed).await,
+        Err(ApiError::Unprocessable { .. })
+            if matches!(recreation, Recreation::Always | Recreation::IfRequired) =>
+        {
+            recreate(connection, key, object, existing, pushed).await
+        }
+        Err(error) => refused(&error, pushed),
+    }
+}
+
+/// Deletes the object and creates it as the template has it. A finalizer may keep the old one for a while.
+async fn recreate(
+    connection: &Connection,
+    key: &ObjectKey,
+    object: &ObjectPlan,
+    existing: &Manifest,
+    pushed: &mut Pushed,
+) -> StepResult {
+    let Some(desired) = &object.desired else { return StepResult::NotTaken };
+    match connection.delete(key, existing.uid()).await {
+        Ok(()) => {}
+        Err(ApiError::Conflict { .. }) => return stale(connection, key, pushed).await,
+        Err(error) => {
+            return StepResult::Refused { message: note(&error, pushed), refusal: Refusal::Deletion };
+        }
+    }
+    for attempt in 1..=CREATIONS {
+        match connection.create(desired, Mode::Real).await {
+            Ok(created) => return StepResult::Recreated(Box::new(created)),
+            Err(ApiError::AlreadyExists { .. } | ApiError::Conflict { .. }) if attempt < CREATIONS => {
+                tokio::time::sleep(BETWEEN_CREATIONS).await;
+            }
+            Err(ApiError::AlreadyExists { .. } | ApiError::Conflict { .. }) => break,
+            Err(error) => {
+                let message = note(&error, pushed);
+                return StepResult::Refused { message, refusal: Refusal::Recreation };
+            }
+        }
+    }
+    StepResult::NotGone
 }
 
 async fn delete(
@@ -134,8 +207,12 @@ fn refused(error: &ApiError, pushed: &mut Pushed) -> StepResult {
         pushed.stale = true;
         return StepResult::NotTaken;
     }
-    let immutable = matches!(error, ApiError::Invalid { message } if message.contains("immutable"));
-    let strict = matches!(error, ApiError::Invalid { message } if message.contains("strict decoding error"));
-    let message = note(error, pushed);
-    StepResult::Refused { message, immutable, strict }
+    let refusal = match error {
+        ApiError::Invalid { message, .. } if message.contains("strict decoding error") => {
+            Refusal::UnknownField
+        }
+        ApiError::Unprocessable { .. } => Refusal::Content,
+        _ => Refusal::Other,
+    };
+    StepResult::Refused { message: note(error, pushed), refusal }
 }

@@ -47,9 +47,51 @@ pub struct ConfigurationPolicySpec {
     /// The templates as text.
     #[serde(rename = "object-templates-raw", skip_serializing_if = "Option::is_none")]
     pub object_templates_raw: Option<String>,
+    /// When it is evaluated again.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "EvaluationInterval::is_empty")]
+    pub evaluation_interval: EvaluationInterval,
+    /// Messages instead of the ordinary ones.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "CustomMessage::is_empty")]
+    pub custom_message: CustomMessage,
     /// Everything else.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// `spec.evaluationInterval`: a duration as Go writes it, `watch` or `never`; empty is `watch`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EvaluationInterval {
+    /// While it is compliant.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
+    pub compliant: String,
+    /// While it is not.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
+    pub noncompliant: String,
+}
+
+impl EvaluationInterval {
+    fn is_empty(&self) -> bool {
+        self.compliant.is_empty() && self.noncompliant.is_empty()
+    }
+}
+
+/// `spec.customMessage`: Go templates.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CustomMessage {
+    /// While it is compliant.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
+    pub compliant: String,
+    /// While it is not.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
+    pub noncompliant: String,
+}
+
+impl CustomMessage {
+    fn is_empty(&self) -> bool {
+        self.compliant.is_empty() && self.noncompliant.is_empty()
+    }
 }
 
 /// One resolved object template.

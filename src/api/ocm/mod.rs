@@ -4,6 +4,7 @@
 
 pub mod cluster;
 pub mod configuration_policy;
+pub mod configuration_policy_status;
 pub mod placement;
 pub mod policy;
 

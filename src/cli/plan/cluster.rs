@@ -186,7 +186,7 @@ async fn change(
     let redaction = if plan.sensitive { Redaction::Everything } else { Redaction::Secrets };
     let Some(key) = &object.key else { return Ok(None) };
     Ok(match &object.step {
-        Step::Nothing => None,
+        Step::Nothing | Step::StatusDiffers { .. } => None,
         Step::Create { desired } => {
             Some(Change::new(check, key, Kind::Create).showing(None, desired, redaction))
         }

@@ -3,19 +3,26 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
+use serde_json::Value;
+
+use super::super::carry_out::{CarriedOut, carry_out};
 use super::super::evaluate::{CheckState, Evaluated};
 use super::super::metrics::{WriteKind, WriteLabels};
 use super::super::prepare::{self, KnownCompliance, ROUNDS, Request};
 use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Depth, WatchKey};
-use crate::adapters::cluster::{self, Pushed};
+use crate::adapters::cluster::Pushed;
 use crate::api::object::Manifest;
 use crate::api::ocm::cluster::ManagedCluster;
+use crate::api::ocm::configuration_policy_status::ConfigurationPolicyStatus;
 use crate::api::ocm::policy::Policy;
-use crate::pipeline::plan::assess;
+use crate::clock;
+use crate::pipeline::compliance::status::ordinary_wording;
+use crate::pipeline::plan::assess::Occasion;
 use crate::pipeline::plan::inventory::{self, Inventory};
 use crate::pipeline::plan::{CheckPlan, StepResult};
 use crate::pipeline::policy::PolicyKey;
+use crate::pipeline::policy::checks::Check;
 use crate::pipeline::render::lookup::{Lookup, Reference};
 
 /// After so many attempts in a row a policy says what it sees, conflict or not.
@@ -70,17 +77,26 @@ impl Worker {
             let said = match &evaluated.state {
                 CheckState::Reported(message) => vec![message.clone()],
                 CheckState::Planned { check, plan } => {
-                    let pushed = self.push(plan).await;
-                    inventory = inventory::recorded(&inventory, check, plan, &pushed.results, &pushed.pruned);
+                    let carried = self.carry_out(key, policy, check, plan, &inventory).await;
+                    let Some(CarriedOut { pushed, inventory: after, assessment }) = carried else {
+                        return Ok(Outcome::Disconnected("not connected".to_owned()));
+                    };
+                    inventory = after;
                     stale |= pushed.stale;
-                    refused |= any_refused(&pushed);
+                    refused |= is_refused(&pushed);
                     self.announce_kept(&replica, &before, plan).await;
                     // What was not tried to the end is no news: the next look tells how it is.
                     let unfinished = pushed.disconnected.is_some() || (pushed.stale && !tired);
                     if disconnected.is_none() {
                         disconnected = pushed.disconnected;
                     }
-                    if unfinished { Vec::new() } else { assess::pushed(plan, &pushed.results) }
+                    if unfinished {
+                        Vec::new()
+                    } else {
+                        let statuses = self.statuses.entry(key.clone()).or_default();
+                        statuses.insert(check.name.clone(), assessment.status);
+                        assessment.messages
+                    }
                 }
             };
             messages.push((evaluated.name.clone(), said));
@@ -218,6 +234,7 @@ impl Worker {
         self.desk.readers.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.written.remove(key);
         self.inventories.remove(key);
+        self.statuses.remove(key);
         self.forget_claims(key);
     }
 
@@ -240,24 +257,44 @@ impl Worker {
         }
     }
 
-    pub(super) async fn push(&self, plan: &CheckPlan) -> Pushed {
-        let Some(link) = &self.link else { return Pushed::default() };
-        let pushed = cluster::push(&link.connection, plan).await;
-        for result in pushed.results.iter().flatten() {
+    /// Pushes the plan of one check and assesses what came of it.
+    async fn carry_out(
+        &self,
+        key: &PolicyKey,
+        policy: &Policy,
+        check: &Check,
+        plan: &CheckPlan,
+        intended: &Inventory,
+    ) -> Option<CarriedOut> {
+        let link = self.link.as_ref()?;
+        let nothing = ConfigurationPolicyStatus::default();
+        let known = self.statuses.get(key).and_then(|statuses| statuses.get(&check.name));
+        let occasion = Occasion {
+            previous: known.unwrap_or(&nothing),
+            generation: policy.metadata.other.get("generation").and_then(Value::as_i64).unwrap_or_default(),
+            wording: &ordinary_wording,
+            now: clock::now(),
+        };
+        let carried = carry_out(&link.connection, check, plan, intended, &occasion).await;
+        for result in carried.pushed.results.iter().flatten() {
             let kind = match result {
                 StepResult::Created(_) => WriteKind::Create,
-                StepResult::Updated(_) => WriteKind::Update,
-                StepResult::Deleted => WriteKind::Delete,
+                StepResult::Updated(_) | StepResult::Recreated(_) => WriteKind::Update,
+                StepResult::Deleted | StepResult::NotGone => WriteKind::Delete,
                 StepResult::Refused { .. } => WriteKind::Refused,
-                StepResult::NotTaken | StepResult::Unchanged(_) | StepResult::Differs => continue,
+                StepResult::NotTaken | StepResult::Unchanged(_) | StepResult::Differs(_) => continue,
             };
             self.shared.metrics.writes.get_or_create(&WriteLabels { kind }).inc();
         }
-        pushed
+        Some(carried)
     }
 }
 
-fn any_refused(pushed: &Pushed) -> bool {
-    pushed.results.iter().flatten().any(|result| matches!(result, StepResult::Refused { .. }))
+fn is_refused(pushed: &Pushed) -> bool {
+    pushed
+        .results
+        .iter()
+        .flatten()
+        .any(|result| matches!(result, StepResult::Refused { .. } | StepResult::NotGone))
         || pushed.pruned.iter().flatten().any(Result::is_err)
 }

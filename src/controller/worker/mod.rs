@@ -26,6 +26,7 @@ use crate::adapters::api_server::{ApiError, Listener};
 use crate::adapters::cluster;
 use crate::adapters::hub::{Hub, HubKind};
 use crate::api::object::ObjectKey;
+use crate::api::ocm::configuration_policy_status::ConfigurationPolicyStatus;
 use crate::api::ocm::policy::Policy;
 use crate::pipeline::plan::collisions::{Claims, HeldTemplates};
 use crate::pipeline::plan::inventory::Inventory;
@@ -63,6 +64,8 @@ pub(super) struct Worker {
     written: BTreeMap<PolicyKey, String>,
     /// Inventories as last written, for replicated policies that somebody deletes.
     inventories: BTreeMap<PolicyKey, Inventory>,
+    /// The status of each check as last assessed, by policy and name.
+    statuses: BTreeMap<PolicyKey, BTreeMap<String, ConfigurationPolicyStatus>>,
     /// What each policy looked up on the hub.
     looked_up: BTreeMap<PolicyKey, BTreeSet<Reference>>,
     /// What each policy asks for here.
@@ -107,6 +110,7 @@ impl Worker {
             retries: BTreeMap::new(),
             written: BTreeMap::new(),
             inventories: BTreeMap::new(),
+            statuses: BTreeMap::new(),
             looked_up: BTreeMap::new(),
             claims: BTreeMap::new(),
             held: BTreeMap::new(),

@@ -36,11 +36,32 @@ pub fn diff(existing: Option<&Manifest>, updated: &Manifest, redaction: Redactio
     }
     let before = before.map(Value::Object);
     let (before, after) = redact(before.as_ref(), &Value::Object(after), redaction);
-    let name = match (updated.namespace(), updated.name().unwrap_or_default()) {
+    unified(before.as_ref(), &after, &title(updated))
+}
+
+/// The unified diff of an object as it is stored and as it is or would be after an update, both in full, keys sorted, with
+/// five lines of context; empty when they do not differ. What the API server keeps for itself is left out.
+pub fn object_diff(existing: &Manifest, updated: &Manifest, redaction: Redaction) -> String {
+    let before = without_bookkeeping(existing);
+    let mut after = without_bookkeeping(updated);
+    // A write counts the version up: that is no difference.
+    if let (Some(version), Some(metadata)) =
+        (existing.resource_version(), after.get_mut("metadata").and_then(Value::as_object_mut))
+    {
+        metadata.insert("resourceVersion".to_owned(), Value::String(version.to_owned()));
+    } else {
+        remove_resource_version(&mut after);
+    }
+    let (before, after) = redact(Some(&Value::Object(before)), &Value::Object(after), redaction);
+    unified(before.as_ref(), &after, &title(updated))
+}
+
+/// `namespace/name`.
+fn title(object: &Manifest) -> String {
+    match (object.namespace(), object.name().unwrap_or_default()) {
         (Some(namespace), name) => format!("{namespace}/{name}"),
         (None, name) => name.to_owned(),
-    };
-    unified(before.as_ref(), &after, &name)
+    }
 }
 
 /// A difference cut to `lines` lines after its header, with a first line that says so; unchanged when it is short enough.

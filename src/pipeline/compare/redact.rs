@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 /// Which values a difference hides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redaction {
+    /// None: for the eyes of whoever brought the objects, never for a status.
+    Nothing,
     /// The values of every Secret, wherever it stands in the object.
     Secrets,
     /// Every value but the identity of the object: a template that touched sensitive data may have put it anywhere.
@@ -37,6 +39,7 @@ enum Mark {
 
 fn side(value: &Value, other: Option<&Value>, mark: Mark, redaction: Redaction) -> Value {
     match redaction {
+        Redaction::Nothing => value.clone(),
         Redaction::Secrets => secrets(value, other, mark),
         Redaction::Everything => everything(value, other, mark),
     }

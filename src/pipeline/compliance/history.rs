@@ -54,7 +54,7 @@ pub fn record(
                     },
                     ..TemplateDetail::default()
                 });
-            for message in template.messages {
+            for message in news(&detail.history, template.messages) {
                 if let Some(entry) = prepend(&mut detail.history, policy, message, time) {
                     added.push((template.template.to_owned(), entry));
                 }
@@ -66,6 +66,19 @@ pub fn record(
         })
         .collect();
     Recorded { changed: recorded != details, details: recorded, added }
+}
+
+/// What of the messages is worth an entry: what fails again and again in the same words is told once.
+fn news<'a>(history: &[HistoryEntry], messages: &'a [String]) -> &'a [String] {
+    match (history.first(), messages.last()) {
+        (Some(newest), Some(last))
+            if newest.message == last.trim()
+                && compliance_of_message(last) == ComplianceState::NonCompliant =>
+        {
+            &[]
+        }
+        _ => messages,
+    }
 }
 
 /// Adds an entry unless it says what the newest one says.

@@ -8,6 +8,7 @@ mod history;
 mod message;
 mod policy;
 mod policy_set;
+pub mod status;
 
 #[cfg(test)]
 mod conformance;

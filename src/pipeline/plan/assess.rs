@@ -1,14 +1,23 @@
-//! From a plan and what came of it to the messages of a check.
+//! From a plan and what came of it to the status of a check and its messages.
 //!
 //! A check that changed something says so twice: what was wrong, then what was done (`spec/ocm-semantics.md` 2.6).
 
-use super::{CheckPlan, ObjectPlan, ObjectTemplatePlan, PruneAction, Step, StepResult};
-use crate::pipeline::compliance::{
-    Finding, Reason, TemplateVerdict, event_message, template_verdict, truncated,
+use jiff::Timestamp;
+
+use super::{CheckPlan, ObjectPlan, PruneAction, Step, StepResult, told};
+use crate::api::ocm::configuration_policy_status::ConfigurationPolicyStatus;
+use crate::pipeline::compare::same_after_dry_run;
+use crate::pipeline::compliance::status::{
+    self, Assessment, Circumstances, Never, Related, ordinary_wording,
 };
+use crate::pipeline::compliance::{TemplateVerdict, truncated};
+use crate::pipeline::policy::checks::Check;
 
 /// Reason of the condition of a check without object templates.
 const NO_TEMPLATES: &str = "No object templates";
+
+/// `evaluationInterval` of what is evaluated once.
+const NEVER: &str = "never";
 
 /// `NonCompliant; violation - …`.
 pub fn violation(text: &str) -> String {
@@ -26,177 +35,98 @@ pub fn pending(text: &str, ignore: bool) -> String {
     if ignore { format!("Compliant; {text} but ignorePending is true") } else { format!("Pending; {text}") }
 }
 
-/// The messages of a check before anything was done, as `flotilla plan` and `flotilla render` show it.
+/// What surrounds the assessment of a check.
+pub struct Occasion<'a> {
+    /// The status before.
+    pub previous: &'a ConfigurationPolicyStatus,
+    /// `metadata.generation` of the ConfigurationPolicy, or what stands for it.
+    pub generation: i64,
+    /// The message that the policy's author wants for a status, given the ordinary one.
+    pub wording: &'a (dyn Fn(&ConfigurationPolicyStatus, &[Related], &str) -> String + Sync),
+    /// When.
+    pub now: Timestamp,
+}
+
+/// The status of a check after its plan was pushed, and what was said on the way.
+pub fn assess(
+    check: &Check,
+    plan: &CheckPlan,
+    results: &[Vec<StepResult>],
+    occasion: &Occasion<'_>,
+) -> Assessment {
+    of_plan(plan, results, never(check), occasion)
+}
+
+/// After which outcome the check is not evaluated again.
+fn never(check: &Check) -> Never {
+    let interval = &check.policy.spec.evaluation_interval;
+    Never { compliant: interval.compliant == NEVER, noncompliant: interval.noncompliant == NEVER }
+}
+
+/// The status of a check that could not be planned.
+pub fn unplanned(check: &Check, reason: &str, message: &str, occasion: &Occasion<'_>) -> Assessment {
+    let verdict =
+        TemplateVerdict { compliant: false, reason: reason.to_owned(), message: message.to_owned() };
+    status::assess(status::Report::Whole(verdict), &circumstances(never(check), &[], occasion))
+}
+
+/// What would come of the steps of a plan on a server that neither adds defaults nor refuses anything.
+pub fn without_server(plan: &CheckPlan) -> Vec<Vec<StepResult>> {
+    let result = |object: &ObjectPlan| match &object.step {
+        Step::Probe { existing, merged, .. } if same_after_dry_run(existing, merged) => {
+            StepResult::Unchanged(Box::new(merged.clone()))
+        }
+        Step::Probe { merged, .. } => StepResult::Differs(Box::new(merged.clone())),
+        _ => StepResult::NotTaken,
+    };
+    plan.templates.iter().map(|template| template.objects.iter().map(result).collect()).collect()
+}
+
+/// The message of a check before anything was done, as `flotilla plan` and `flotilla render` show it.
 pub fn planned(plan: &CheckPlan) -> String {
-    messages(plan, &|_, object| Report::of(object.finding.clone()))
+    let occasion = Occasion {
+        previous: &ConfigurationPolicyStatus::default(),
+        generation: 0,
+        wording: &ordinary_wording,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    of_plan(plan, &[], Never::default(), &occasion).messages.pop().unwrap_or_default()
 }
 
-/// The messages of a check after its plan was pushed, oldest first: one, or two when something was changed.
-pub fn pushed(plan: &CheckPlan, results: &[Vec<StepResult>]) -> Vec<String> {
-    let result =
-        |template: usize, object: usize| results.get(template).and_then(|results| results.get(object));
-    let changed = results.iter().flatten().any(|result| match result {
-        StepResult::Created(_) | StepResult::Updated(_) | StepResult::Deleted => true,
-        // A refusal changes nothing and says what was wrong: told alone, it fills no history when it is tried again.
-        StepResult::Refused { .. }
-        | StepResult::NotTaken
-        | StepResult::Unchanged(_)
-        | StepResult::Differs => false,
-    });
-    let after = messages(plan, &|(template, index), object| match result(template, index) {
-        Some(result) => report(plan.templates.get(template), object, result),
-        None => Report::of(object.finding.clone()),
-    });
-    if changed { vec![planned(plan), after] } else { vec![after] }
-}
-
-/// What is said of one object.
-struct Report {
-    finding: Finding,
-    /// The check waits for something else; told as `Pending`.
-    held: Option<String>,
-}
-
-impl Report {
-    fn of(finding: Finding) -> Self {
-        Self { finding, held: None }
+fn circumstances<'a>(never: Never, waiting: &'a [String], occasion: &'a Occasion<'a>) -> Circumstances<'a> {
+    Circumstances {
+        previous: occasion.previous,
+        generation: occasion.generation,
+        never,
+        waiting,
+        wording: occasion.wording,
+        now: occasion.now,
     }
 }
 
-type Reporter<'a> = dyn Fn((usize, usize), &ObjectPlan) -> Report + 'a;
-
-fn messages(plan: &CheckPlan, report: &Reporter<'_>) -> String {
+fn of_plan(
+    plan: &CheckPlan,
+    results: &[Vec<StepResult>],
+    never: Never,
+    occasion: &Occasion<'_>,
+) -> Assessment {
     if plan.templates.is_empty() {
-        return format!(
-            "Compliant; notification - {} contains no object templates to check, and thus has no violations",
-            plan.name
-        );
+        let message =
+            format!("{} contains no object templates to check, and thus has no violations", plan.name);
+        let verdict = TemplateVerdict { compliant: true, reason: NO_TEMPLATES.to_owned(), message };
+        return status::assess(status::Report::Whole(verdict), &circumstances(never, &[], occasion));
     }
-    let mut held = Vec::new();
-    let verdicts: Vec<TemplateVerdict> = plan
+    let mut waiting = Vec::new();
+    let templates = plan
         .templates
         .iter()
         .enumerate()
-        .map(|(template, templates)| {
-            let findings: Vec<Finding> = templates
-                .objects
-                .iter()
-                .enumerate()
-                .map(|(index, object)| {
-                    let report = report((template, index), object);
-                    let hold = match &object.step {
-                        Step::Hold { message } => Some(message.clone()),
-                        _ => report.held,
-                    };
-                    match (hold, object.finding.reason == Reason::NotFoundButShouldExist) {
-                        (Some(message), true) => held.push(message),
-                        (Some(message), false) => {
-                            return with_note(report.finding, &templates.plural, &message);
-                        }
-                        (None, _) => {}
-                    }
-                    report.finding
-                })
-                .collect();
-            verdict(&templates.plural, &findings)
+        .map(|(index, template)| {
+            let results = results.get(index).map_or(&[][..], Vec::as_slice);
+            told::template(template, results, plan.sensitive, &mut waiting)
         })
         .collect();
-    if held.is_empty() {
-        event_message(&verdicts)
-    } else {
-        truncated(format!("Pending; {}", held.join("; ")))
-    }
-}
-
-fn verdict(plural: &str, findings: &[Finding]) -> TemplateVerdict {
-    if findings.is_empty() {
-        let message = "No objects were matched from the policy objectSelector".to_owned();
-        return TemplateVerdict { compliant: true, reason: NO_TEMPLATES.to_owned(), message };
-    }
-    template_verdict(plural, findings)
-}
-
-/// The ordinary words of a finding, with a note behind them.
-fn with_note(finding: Finding, plural: &str, note: &str) -> Finding {
-    let said = template_verdict(plural, std::slice::from_ref(&finding)).message;
-    Finding {
-        message: Some(format!("{said} ({note})")),
-        reason: Reason::Other { reason: finding.reason.condition_reason().to_owned() },
-        ..finding
-    }
-}
-
-fn report(template: Option<&ObjectTemplatePlan>, object: &ObjectPlan, result: &StepResult) -> Report {
-    let found = |compliant, reason| {
-        Report::of(Finding { compliant, reason, message: None, ..object.finding.clone() })
-    };
-    let plural = template.map(|template| template.plural.as_str()).unwrap_or_default();
-    match result {
-        StepResult::NotTaken | StepResult::Differs => Report::of(object.finding.clone()),
-        StepResult::Created(_) if wants_status(object) => {
-            let finding = object.finding.clone();
-            let said = format!(
-                "{} was created successfully, the status of the object will be verified in the next evaluation",
-                place(plural, &finding)
-            );
-            let reason = Reason::Other { reason: "K8s creation success, status unchecked".to_owned() };
-            Report::of(Finding { message: Some(said), reason, compliant: false, ..finding })
-        }
-        StepResult::Created(_) => found(true, Reason::Created),
-        StepResult::Updated(_) | StepResult::Unchanged(_) if status_mismatch(object) => {
-            found(false, Reason::FoundButDoesNotMatch)
-        }
-        StepResult::Updated(_) => found(true, Reason::Updated),
-        StepResult::Unchanged(_) => found(true, Reason::FoundAsExpected),
-        StepResult::Deleted => found(true, Reason::Deleted),
-        StepResult::Refused { message, immutable, strict } => {
-            let said = refusal(plural, object, message, *immutable, *strict);
-            let reason = Reason::Other { reason: "K8s error".to_owned() };
-            Report::of(Finding { message: Some(said), reason, compliant: false, ..object.finding.clone() })
-        }
-    }
-}
-
-fn wants_status(object: &ObjectPlan) -> bool {
-    object.desired.as_ref().is_some_and(|desired| desired.at(&["status"]).is_some())
-}
-
-fn status_mismatch(object: &ObjectPlan) -> bool {
-    match &object.step {
-        Step::Update { status_mismatch, .. } | Step::Probe { status_mismatch, .. } => *status_mismatch,
-        Step::Nothing | Step::Create { .. } | Step::Delete { .. } | Step::Hold { .. } => false,
-    }
-}
-
-/// `schedules [a] in namespace b`.
-fn place(plural: &str, finding: &Finding) -> String {
-    let names = finding.names.join(", ");
-    match &finding.namespace {
-        Some(namespace) => format!("{plural} [{names}] in namespace {namespace}"),
-        None => format!("{plural} [{names}]"),
-    }
-}
-
-fn refusal(plural: &str, object: &ObjectPlan, message: &str, immutable: bool, strict: bool) -> String {
-    let place = place(plural, &object.finding);
-    let name = object.finding.names.join(", ");
-    if strict {
-        return format!("Error validating the object {name}, the error is `{message}`");
-    }
-    match &object.step {
-        Step::Create { .. } => format!("{place} is missing, and cannot be created, reason: `{message}`"),
-        Step::Delete { .. } => format!("{place} exists, and cannot be deleted, reason: `{message}`"),
-        Step::Update { .. } if immutable => format!(
-            "{place} cannot be updated, likely due to immutable fields not matching, you may set \
-             spec[\"object-templates\"][].recreateOption to recreate the object"
-        ),
-        Step::Update { .. } => format!("Error updating the object `{name}`, the error is `{message}`"),
-        Step::Probe { .. } | Step::Nothing | Step::Hold { .. } => {
-            format!(
-                "Error issuing a dry run update request for the object `{name}`, the error is `{message}`"
-            )
-        }
-    }
+    status::assess(status::Report::Templates(templates), &circumstances(never, &waiting, occasion))
 }
 
 /// What is kept although it is no longer wanted, for an Event.
@@ -215,16 +145,26 @@ pub fn kept(plan: &CheckPlan) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::api::object::Manifest;
+    use crate::api::ocm::configuration_policy::RecordDiff;
+    use crate::pipeline::compliance::{Finding, Reason};
+    use crate::pipeline::plan::{ObjectTemplatePlan, Recreation, Refusal};
 
     fn object(step: Step, compliant: bool, reason: Reason) -> ObjectPlan {
+        let observed = match &step {
+            Step::Update { existing, .. } | Step::Probe { existing, .. } => Some(Arc::clone(existing)),
+            _ => None,
+        };
         ObjectPlan {
             key: None,
-            desired: None,
-            observed: None,
+            desired: Some(schedule("1h")),
+            observed,
+            created: false,
             finding: Finding {
                 namespace: Some("acm-app-backup".to_owned()),
                 names: vec!["a".to_owned()],
@@ -239,7 +179,12 @@ mod tests {
     fn plan(objects: Vec<ObjectPlan>) -> CheckPlan {
         CheckPlan {
             name: "create-schedule-resource".to_owned(),
-            templates: vec![ObjectTemplatePlan { plural: "schedules".to_owned(), objects }],
+            templates: vec![ObjectTemplatePlan {
+                plural: "schedules".to_owned(),
+                gvk: Some(schedule("1h").gvk()),
+                record_diff: RecordDiff::InStatus,
+                objects,
+            }],
             prune: Vec::new(),
             claims: Vec::new(),
             notes: Vec::new(),
@@ -247,30 +192,139 @@ mod tests {
         }
     }
 
-    fn manifest() -> Manifest {
-        Manifest::parse(json!({"apiVersion": "velero.io/v1", "kind": "Schedule", "metadata": {"name": "a"}}))
-            .unwrap()
+    fn schedule(ttl: &str) -> Manifest {
+        Manifest::parse(json!({"apiVersion": "velero.io/v1", "kind": "Schedule", "spec": {"ttl": ttl},
+            "metadata": {"name": "a", "namespace": "acm-app-backup", "uid": "u1", "resourceVersion": "7"}}))
+        .unwrap()
+    }
+
+    fn told(plan: &CheckPlan, result: StepResult, previous: &ConfigurationPolicyStatus) -> Assessment {
+        let occasion = Occasion {
+            previous,
+            generation: 1,
+            wording: &ordinary_wording,
+            now: "2024-05-06T07:08:09.123456Z".parse().unwrap(),
+        };
+        of_plan(plan, &[vec![result]], Never::default(), &occasion)
+    }
+
+    fn update(recreation: Recreation) -> CheckPlan {
+        let step = Step::Update {
+            existing: Arc::new(schedule("1h")),
+            merged: schedule("2h"),
+            patch: json!({"spec": {"ttl": "2h"}}),
+            status_mismatch: false,
+            recreation,
+        };
+        plan(vec![object(step, false, Reason::FoundButDoesNotMatch)])
     }
 
     #[test]
-    fn a_creation_is_told_twice() {
-        let create = Step::Create { desired: manifest() };
+    fn a_creation_is_told_twice_and_stands_in_the_status() {
+        let create = Step::Create { desired: schedule("1h") };
         let plan = plan(vec![object(create, false, Reason::NotFoundButShouldExist)]);
+        let nothing = ConfigurationPolicyStatus::default();
+        let created = told(&plan, StepResult::Created(Box::new(schedule("1h"))), &nothing);
+        let found = "NonCompliant; violation - schedules [a] not found in namespace acm-app-backup";
+        let done =
+            "Compliant; notification - schedules [a] was created successfully in namespace acm-app-backup";
+        assert_eq!(created.messages, [found, done]);
         assert_eq!(
-            pushed(&plan, &[vec![StepResult::Created(Box::new(manifest()))]]),
-            [
-                "NonCompliant; violation - schedules [a] not found in namespace acm-app-backup",
-                "Compliant; notification - schedules [a] was created successfully in namespace acm-app-backup"
-            ]
+            serde_json::to_value(&created.status).unwrap(),
+            json!({
+                "compliant": "Compliant",
+                "compliancyDetails": [{"Compliant": "Compliant", "Validity": {}, "conditions": [{
+                    "type": "notification", "status": "True", "lastTransitionTime": "2024-05-06T07:08:09Z",
+                    "reason": "K8s creation success",
+                    "message": "schedules [a] was created successfully in namespace acm-app-backup"}]}],
+                "relatedObjects": [{"compliant": "Compliant", "reason": "K8s creation success",
+                    "object": {"apiVersion": "velero.io/v1", "kind": "Schedule",
+                        "metadata": {"name": "a", "namespace": "acm-app-backup"}},
+                    "properties": {"createdByPolicy": true, "uid": "u1"}}],
+                "history": [{"lastTimestamp": "2024-05-06T07:08:09.123456Z", "message": done},
+                    {"lastTimestamp": "2024-05-06T07:08:09.123456Z", "message": found}],
+                "lastEvaluated": "2024-05-06T07:08:09Z",
+                "lastEvaluatedGeneration": 1,
+            })
         );
-        let refused = StepResult::Refused { message: "no".to_owned(), immutable: false, strict: false };
-        assert_eq!(
-            pushed(&plan, &[vec![refused]]),
-            [
-                "NonCompliant; violation - schedules [a] in namespace acm-app-backup is missing, and cannot be created, \
-             reason: `no`"
-            ]
-        );
+    }
+
+    #[test]
+    fn what_fails_again_is_told_once() {
+        let create = Step::Create { desired: schedule("1h") };
+        let plan = plan(vec![object(create, false, Reason::NotFoundButShouldExist)]);
+        let refused = || StepResult::Refused { message: "no".to_owned(), refusal: Refusal::Other };
+        let last = "NonCompliant; violation - schedules [a] in namespace acm-app-backup is missing, and cannot be \
+            created, reason: `no`";
+        let first = told(&plan, refused(), &ConfigurationPolicyStatus::default());
+        assert_eq!(first.messages.len(), 2);
+        assert_eq!(first.messages[1], last);
+        let second = told(&plan, refused(), &first.status);
+        assert_eq!(second.messages, [last]);
+        assert_eq!(second.status.history, first.status.history);
+    }
+
+    #[test]
+    fn an_update_shows_what_it_changed_and_keeps_it() {
+        let plan_of_update = update(Recreation::Never);
+        let nothing = ConfigurationPolicyStatus::default();
+        let updated = told(&plan_of_update, StepResult::Updated(Box::new(schedule("2h"))), &nothing);
+        let diff =
+            |status: &ConfigurationPolicyStatus| status.related_objects[0].properties.clone().unwrap().diff;
+        assert!(diff(&updated.status).contains("-  ttl: 1h\n+  ttl: 2h\n"), "{}", diff(&updated.status));
+        let mut same = object(Step::Nothing, true, Reason::FoundAsExpected);
+        same.observed = Some(Arc::new(schedule("2h")));
+        let after = told(&plan(vec![same]), StepResult::NotTaken, &updated.status);
+        assert_eq!(diff(&after.status), diff(&updated.status));
+        let words: Vec<&str> = after.status.history.iter().map(|event| event.message.as_str()).collect();
+        assert!(words[0].contains("found as specified") && words[1].contains("was updated successfully"));
+        assert!(words[2].contains("found but not as specified"));
+    }
+
+    #[test]
+    fn refusals_have_the_words_of_the_field() {
+        let cases = [
+            (
+                Recreation::Never,
+                Refusal::Content,
+                1,
+                "schedules [a] in namespace acm-app-backup cannot be updated, likely due to immutable fields not matching, \
+                 you may set spec[\"object-templates\"][].recreateOption to recreate the object",
+            ),
+            (
+                Recreation::Held("it is dear".to_owned()),
+                Refusal::Content,
+                1,
+                "schedules [a] in namespace acm-app-backup cannot be updated, likely due to immutable fields not matching, \
+                 it is not recreated: it is dear",
+            ),
+            (Recreation::Never, Refusal::UnknownField, 1, "Error validating the object a, the error is `E`"),
+            (
+                Recreation::Always,
+                Refusal::Deletion,
+                2,
+                "schedules [a] in namespace acm-app-backup failed to delete when recreating with the error E",
+            ),
+            (
+                Recreation::Always,
+                Refusal::Recreation,
+                2,
+                "schedules [a] in namespace acm-app-backup failed to recreate with the error `E`",
+            ),
+            (
+                Recreation::Never,
+                Refusal::Other,
+                2,
+                "Error issuing a dry run update request for the object `a`, the error is `E`",
+            ),
+        ];
+        for (recreation, refusal, count, text) in cases {
+            let result = StepResult::Refused { message: "E".to_owned(), refusal };
+            let told = told(&update(recreation), result, &ConfigurationPolicyStatus::default());
+            assert_eq!(told.messages.len(), count, "{text}");
+            assert_eq!(told.messages[count - 1], format!("NonCompliant; violation - {text}"));
+            assert_eq!(told.status.related_objects[0].reason, "K8s update template error");
+        }
     }
 
     #[test]
@@ -292,5 +346,32 @@ mod tests {
             "Compliant; notification - create-schedule-resource contains no object templates to check, and thus has \
              no violations"
         );
+    }
+
+    #[test]
+    fn a_secret_stays_out_of_the_status() {
+        let secret = |value: &str| {
+            Manifest::parse(json!({"apiVersion": "v1", "kind": "Secret", "data": {"password": value},
+                "metadata": {"name": "a", "namespace": "acm-app-backup", "uid": "u1"}}))
+            .unwrap()
+        };
+        for record in [RecordDiff::InStatus, RecordDiff::Censored, RecordDiff::Log, RecordDiff::None] {
+            let step = Step::Probe {
+                existing: Arc::new(secret("b2xk")),
+                merged: secret("bmV3"),
+                patch: Value::Null,
+                status_mismatch: false,
+            };
+            let mut plan = plan(vec![object(step, false, Reason::FoundButDoesNotMatch)]);
+            plan.templates[0].record_diff = record;
+            let results = without_server(&plan);
+            let told = told(&plan, results[0][0].clone(), &ConfigurationPolicyStatus::default());
+            let text = serde_json::to_string(&told.status).unwrap();
+            assert!(!text.contains("b2xk") && !text.contains("bmV3"), "{text}");
+            assert_eq!(
+                text.contains("redacted"),
+                matches!(record, RecordDiff::InStatus | RecordDiff::Censored)
+            );
+        }
     }
 }

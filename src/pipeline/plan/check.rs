@@ -8,10 +8,11 @@ use super::collisions::{Claim, Wish};
 use super::inventory::Inventory;
 use super::object::{self, Context};
 use super::target::{self, ClusterFacts, DesiredTemplate};
-use super::{CheckPlan, ObjectPlan, ObjectTemplatePlan, Step, Waiting, namespaces, prune};
+use super::{CheckPlan, ObjectPlan, ObjectTemplatePlan, Waiting, namespaces, prune};
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
+use crate::api::ocm::configuration_policy::RecordDiff;
 use crate::pipeline::compare::WrittenLists;
-use crate::pipeline::compliance::{Finding, Reason};
+use crate::pipeline::compliance::Finding;
 use crate::pipeline::policy::checks::{Check, Remediation};
 use crate::pipeline::render::RenderError;
 use crate::pipeline::render::lookup::{Answer, KindFacts, Lookup, Reference};
@@ -58,20 +59,22 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
             templates.push(skipped(entry));
             continue;
         }
-        let desired = entry.as_ref().map_err(ToString::to_string).and_then(|entry| {
-            target::read(index, &check.name, entry, situation.cluster).map_err(|error| error.to_string())
-        });
+        let desired = match entry {
+            Ok(entry) => target::read(index, &check.name, entry, situation.cluster)
+                .map_err(|error| ("K8s decode object definition error", error.to_string())),
+            Err(error) => Err(("Error processing template", error.to_string())),
+        };
         match desired {
             Ok(desired) => {
                 notes.extend(desired.notes.iter().cloned());
-                match template_plan(check, &desired, situation, &context, &mut claims) {
+                match template_plan(check, &desired, entries.sensitive, situation, &context, &mut claims) {
                     Ok(template) => templates.push(template),
                     Err(references) => waiting.extend(references),
                 }
             }
-            Err(message) => {
+            Err((reason, message)) => {
                 doubtful = true;
-                templates.push(failed(message));
+                templates.push(failed(reason, message));
             }
         }
     }
@@ -99,39 +102,50 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
 fn skipped(entry: &Result<Value, RenderError>) -> ObjectTemplatePlan {
     let kind =
         entry.as_ref().ok().and_then(|entry| entry["objectDefinition"]["kind"].as_str()).unwrap_or("object");
-    let finding = Finding {
-        namespace: None,
-        names: Vec::new(),
-        compliant: true,
-        reason: Reason::Other { reason: "Resource found as expected".to_owned() },
-        message: Some(format!(
-            "All objects of kind {kind} were skipped by the `skipObject` template function"
-        )),
-    };
-    ObjectTemplatePlan {
-        plural: String::new(),
-        objects: vec![ObjectPlan { key: None, desired: None, observed: None, finding, step: Step::Nothing }],
-    }
+    ObjectTemplatePlan::saying(nothing_to_check(format!(
+        "All objects of kind {kind} were skipped by the `skipObject` template function"
+    )))
+}
+
+/// A template that has no object to check.
+fn nothing_to_check(message: String) -> Finding {
+    Finding { compliant: true, ..object::told(None, "", message) }
 }
 
 /// A template that only has an error to report.
-fn failed(message: String) -> ObjectTemplatePlan {
-    let finding = Finding {
-        namespace: None,
-        names: Vec::new(),
-        compliant: false,
-        reason: Reason::Other { reason: "Error processing template".to_owned() },
-        message: Some(message),
-    };
-    ObjectTemplatePlan {
-        plural: String::new(),
-        objects: vec![ObjectPlan { key: None, desired: None, observed: None, finding, step: Step::Nothing }],
+fn failed(reason: &str, message: String) -> ObjectTemplatePlan {
+    ObjectTemplatePlan::saying(object::told(None, reason, message))
+}
+
+impl ObjectTemplatePlan {
+    /// A template of which there is one thing to say.
+    fn saying(finding: Finding) -> Self {
+        Self {
+            plural: String::new(),
+            gvk: None,
+            record_diff: RecordDiff::None,
+            objects: vec![object::without_key(finding)],
+        }
     }
+}
+
+/// What is shown of differences: what may be secret is not, unless the template says so.
+fn record_diff(desired: &DesiredTemplate, sensitive: bool) -> RecordDiff {
+    let gvk = desired.object.gvk();
+    let delicate = sensitive
+        || gvk.same_kind("", "ConfigMap")
+        || gvk.same_kind("", "Secret")
+        || gvk.same_kind("oauth.openshift.io", "OAuthAccessToken")
+        || gvk.same_kind("oauth.openshift.io", "OAuthAuthorizeTokens")
+        || gvk.same_kind("oauth.openshift.io", "OAuthAuthorizeToken")
+        || gvk.same_kind("route.openshift.io", "Route");
+    desired.template.record_diff.unwrap_or(if delicate { RecordDiff::Censored } else { RecordDiff::InStatus })
 }
 
 fn template_plan(
     check: &Check,
     desired: &DesiredTemplate,
+    sensitive: bool,
     situation: &Situation<'_>,
     context: &Context<'_>,
     claims: &mut Vec<Claim>,
@@ -146,66 +160,56 @@ fn template_plan(
             let _ = context.observed.list(&gvk, None);
             // It is asked for nevertheless: who is first must not depend on when the kind arrives.
             claims.extend(desired.object.key().map(|key| Claim { key, wish, changes: false }));
-            let message = format!(
-                "couldn't find mapping resource with kind {} in API version {}, please check if you have CRD deployed",
-                gvk.kind,
-                gvk.api_version()
-            );
-            return Ok(ObjectTemplatePlan {
-                plural: String::new(),
-                objects: vec![ObjectPlan {
-                    key: None,
-                    desired: None,
-                    observed: None,
-                    finding: object::other(None, message),
-                    step: Step::Nothing,
-                }],
-            });
+            return Ok(ObjectTemplatePlan::saying(object::other(None, object::kind_missing_text(&gvk))));
         }
     };
     let namespaces = match target_namespaces(check, &desired.object, &facts, context)? {
         Ok(namespaces) => namespaces,
-        Err(finding) => {
-            return Ok(ObjectTemplatePlan {
-                plural: facts.plural,
-                objects: vec![ObjectPlan {
-                    key: None,
-                    desired: None,
-                    observed: None,
-                    finding,
-                    step: Step::Nothing,
-                }],
-            });
-        }
+        Err(finding) => return Ok(ObjectTemplatePlan::saying(finding)),
     };
     let mut waiting = BTreeSet::new();
     let mut objects = Vec::new();
     for namespace in namespaces {
-        let planned = match names(desired, namespace.as_deref(), context)? {
-            Names::Unnamed => vec![object::unnamed(desired, namespace.as_deref(), context)],
-            Names::Named(names) => names
-                .into_iter()
-                .map(|name| {
-                    let key = ObjectKey { gvk: gvk.clone(), namespace: namespace.clone(), name };
-                    let written = situation.inventory.entry(&check.name, &key).map(|entry| &entry.lists);
-                    let none = WrittenLists::default();
-                    let manifest = placed(&desired.object, &key);
-                    object::named(desired, &manifest, &key, written.unwrap_or(&none), context)
-                })
-                .collect(),
-        };
-        for plan in planned {
-            match plan {
-                Ok(plan) => {
-                    let changes = plan.step.changes();
-                    claims.extend(plan.key.clone().map(|key| Claim { key, wish: wish.clone(), changes }));
-                    objects.push(plan);
-                }
+        match names(desired, namespace.as_deref(), context)? {
+            Names::Unnamed => match object::unnamed(desired, namespace.as_deref(), context) {
+                Ok(plan) => objects.push(plan),
                 Err(references) => waiting.extend(references),
+            },
+            Names::Named(names) => {
+                for name in names {
+                    let key = ObjectKey { gvk: gvk.clone(), namespace: namespace.clone(), name };
+                    let entry = situation.inventory.entry(&check.name, &key);
+                    let none = WrittenLists::default();
+                    let written = entry.map_or(&none, |entry| &entry.lists);
+                    let manifest = placed(&desired.object, &key);
+                    match object::named(desired, &manifest, &key, written, context) {
+                        Ok(plan) => {
+                            let changes = plan.step.changes();
+                            claims.push(Claim { key, wish: wish.clone(), changes });
+                            let created = plan.observed.as_ref().is_some_and(|observed| {
+                                entry.is_some_and(|entry| entry.created && entry.is_of(observed))
+                            });
+                            objects.push(ObjectPlan { created, ..plan });
+                        }
+                        Err(references) => waiting.extend(references),
+                    }
+                }
             }
         }
     }
-    if waiting.is_empty() { Ok(ObjectTemplatePlan { plural: facts.plural, objects }) } else { Err(waiting) }
+    if !waiting.is_empty() {
+        return Err(waiting);
+    }
+    if objects.is_empty() {
+        let message = format!("No objects of kind {} were matched from the policy objectSelector", gvk.kind);
+        objects.push(object::without_key(nothing_to_check(message)));
+    }
+    Ok(ObjectTemplatePlan {
+        plural: facts.plural,
+        record_diff: record_diff(desired, sensitive),
+        gvk: Some(gvk),
+        objects,
+    })
 }
 
 /// The desired object at its place.
@@ -245,7 +249,7 @@ fn target_namespaces(
              object metadata",
             object.kind()
         );
-        return Ok(Err(object::other(None, message)));
+        return Ok(Err(object::told(None, "K8s missing namespace", message)));
     }
     Ok(Ok(selected.into_iter().map(Some).collect()))
 }

@@ -86,6 +86,11 @@ impl Entry {
         }
     }
 
+    /// Whether it is of this very object, as far as is known.
+    pub fn is_of(&self, object: &Manifest) -> bool {
+        self.uid.as_deref().is_none_or(|uid| object.uid() == Some(uid))
+    }
+
     /// The object's identity.
     pub fn key(&self) -> ObjectKey {
         ObjectKey {
@@ -183,7 +188,11 @@ fn intention(before: &Inventory, check: &Check, object: &ObjectPlan) -> Option<E
             let lists = entry.lists.clone().joined(written_lists(desired));
             (lists != entry.lists).then_some(Entry { lists, ..entry })
         }
-        Step::Nothing | Step::Probe { .. } | Step::Delete { .. } | Step::Hold { .. } => None,
+        Step::Nothing
+        | Step::StatusDiffers { .. }
+        | Step::Probe { .. }
+        | Step::Delete { .. }
+        | Step::Hold { .. } => None,
     }
 }
 
@@ -237,7 +246,11 @@ fn entry_after(
     let Some(desired) = &object.desired else { return before.cloned() };
     let existing: Option<&Manifest> = match &object.step {
         Step::Update { existing, .. } | Step::Probe { existing, .. } => Some(existing),
-        Step::Nothing | Step::Create { .. } | Step::Delete { .. } | Step::Hold { .. } => None,
+        Step::Nothing
+        | Step::StatusDiffers { .. }
+        | Step::Create { .. }
+        | Step::Delete { .. }
+        | Step::Hold { .. } => None,
     };
     match result {
         StepResult::Created(server) => Some(Entry {
@@ -250,6 +263,13 @@ fn entry_after(
             lists: written_lists_after(desired, existing, server),
             ..known(before, key, server.uid())
         }),
+        // Another object in its place: it is the policy's own if the one before was.
+        StepResult::Recreated(server) => Some(Entry {
+            uid: server.uid().map(ToOwned::to_owned),
+            created: object.created,
+            lists: written_lists_after(desired, None, server),
+            ..Entry::new(key)
+        }),
         // Found as specified: what the policy wants is what it has written, now or before Flotilla came.
         StepResult::NotTaken if object.finding.compliant => {
             let uid = object.observed.as_ref().and_then(|observed| observed.uid());
@@ -257,9 +277,11 @@ fn entry_after(
         }
         // It was not created after all: what stands there now, if anything, is another writer's.
         StepResult::NotTaken if matches!(object.step, Step::Create { .. }) => None,
-        StepResult::NotTaken | StepResult::Differs | StepResult::Deleted | StepResult::Refused { .. } => {
-            before.cloned()
-        }
+        StepResult::NotTaken
+        | StepResult::Differs(_)
+        | StepResult::Deleted
+        | StepResult::NotGone
+        | StepResult::Refused { .. } => before.cloned(),
     }
 }
 

@@ -12,6 +12,7 @@ mod namespaces;
 mod object;
 pub mod prune;
 pub mod target;
+mod told;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use serde_json::Value;
 
 use super::compliance::Finding;
 use super::render::lookup::Reference;
-use crate::api::object::{Manifest, ObjectKey};
+use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
+use crate::api::ocm::configuration_policy::RecordDiff;
 
 /// What to do about one object.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +44,13 @@ pub enum Step {
         patch: Value,
         /// Whether it still differs in `status`, which is never written.
         status_mismatch: bool,
+        /// Whether it may be deleted and created again instead.
+        recreation: Recreation,
+    },
+    /// Only its `status` differs, which is never written.
+    StatusDiffers {
+        /// As it should be.
+        merged: Manifest,
     },
     /// It differs, but may only be reported: ask the server whether the difference survives its defaulting.
     Probe {
@@ -71,9 +80,22 @@ impl Step {
     pub fn changes(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Update { .. } | Self::Delete { .. } => true,
-            Self::Nothing | Self::Probe { .. } | Self::Hold { .. } => false,
+            Self::Nothing | Self::StatusDiffers { .. } | Self::Probe { .. } | Self::Hold { .. } => false,
         }
     }
+}
+
+/// Whether an object may be deleted and created again where it cannot be changed (`recreateOption`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recreation {
+    /// It may not.
+    Never,
+    /// The policy says so, but its deletion is held back, for this reason.
+    Held(String),
+    /// When the server refuses the change for what is in it.
+    IfRequired,
+    /// Whenever it differs.
+    Always,
 }
 
 /// One object of one object template.
@@ -85,6 +107,8 @@ pub struct ObjectPlan {
     pub desired: Option<Manifest>,
     /// The object as it was found.
     pub observed: Option<Arc<Manifest>>,
+    /// Whether Flotilla created the object that was found.
+    pub created: bool,
     /// What is reported before anything is done.
     pub finding: Finding,
     /// What to do.
@@ -96,6 +120,10 @@ pub struct ObjectPlan {
 pub struct ObjectTemplatePlan {
     /// Plural resource name for messages.
     pub plural: String,
+    /// Type of its objects; `None` where it has none to speak of.
+    pub gvk: Option<GroupVersionKind>,
+    /// What is shown of differences, defaults applied.
+    pub record_diff: RecordDiff,
     /// Its objects: one per namespace and name.
     pub objects: Vec<ObjectPlan>,
 }
@@ -166,19 +194,36 @@ pub enum StepResult {
     Updated(Box<Manifest>),
     /// The difference vanished in the server's defaulting.
     Unchanged(Box<Manifest>),
-    /// The difference survives the server's defaulting.
-    Differs,
+    /// The difference survives the server's defaulting: the object as it would be.
+    Differs(Box<Manifest>),
+    /// Deleted and created again, as the server has it.
+    Recreated(Box<Manifest>),
+    /// Deleted to be created again, but it is not gone yet.
+    NotGone,
     /// Deleted, or being deleted.
     Deleted,
     /// The server refused.
     Refused {
         /// Its words.
         message: String,
-        /// Whether an immutable field is the cause.
-        immutable: bool,
-        /// Whether an unknown field is the cause.
-        strict: bool,
+        /// What it refused.
+        refusal: Refusal,
     },
+}
+
+/// What a server refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The object, for a field that it does not know.
+    UnknownField,
+    /// The object, for the value of a field: it may not be changed, or not to this (422).
+    Content,
+    /// The deletion of an object that is to be created again.
+    Deletion,
+    /// The creation of an object that was deleted for that.
+    Recreation,
+    /// Anything else.
+    Other,
 }
 
 /// A plan cannot be made before these references of the cluster are known.

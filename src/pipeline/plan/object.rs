@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::target::{ClusterFacts, DesiredTemplate};
-use super::{ObjectPlan, Step};
-use crate::api::object::{Manifest, ObjectKey};
-use crate::api::ocm::configuration_policy::{ComplianceType, MetadataComplianceType};
+use super::{ObjectPlan, Recreation, Step};
+use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
+use crate::api::ocm::configuration_policy::{ComplianceType, MetadataComplianceType, RecreateOption};
 use crate::pipeline::compare::{self, Comparison, Rules, WrittenLists};
 use crate::pipeline::compliance::{Finding, Reason};
 use crate::pipeline::policy::checks::Remediation;
@@ -15,6 +15,7 @@ use crate::protection::guard::{self, DeletionVerdict};
 use crate::protection::restore_gate::{self, Gate};
 
 /// What planning one object needs to know.
+#[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) remediation: Remediation,
     pub(super) observed: &'a dyn Lookup,
@@ -99,14 +100,14 @@ fn present(
         Comparison::Same => return plan(key, Some(object), true, Reason::FoundAsExpected, Step::Nothing),
         Comparison::Invalid(problem) => {
             let mut invalid = plan(key, Some(object), false, Reason::FoundButDoesNotMatch, Step::Nothing);
-            invalid.finding = other(Some(key), problem.to_string());
+            invalid.finding = told(Some(key), UPDATE_ERROR, problem.to_string());
             return invalid;
         }
         Comparison::Different(difference) => difference,
     };
     let patch = compare::merge_patch(&existing, &difference.merged).filter(|_| difference.spec_mismatch);
     let step = match (patch, context.remediation) {
-        (None, _) => Step::Nothing,
+        (None, _) => Step::StatusDiffers { merged: difference.merged },
         (Some(patch), Remediation::Inform) => Step::Probe {
             existing,
             merged: difference.merged,
@@ -118,9 +119,23 @@ fn present(
             merged: difference.merged,
             patch,
             status_mismatch: difference.status_mismatch,
+            recreation: recreation(desired, key, context),
         },
     };
     plan(key, Some(object), false, Reason::FoundButDoesNotMatch, step)
+}
+
+/// What the template's `recreateOption` comes to: what must not be deleted is not recreated either.
+fn recreation(desired: &DesiredTemplate, key: &ObjectKey, context: &Context<'_>) -> Recreation {
+    let wanted = match desired.template.recreate_option {
+        None | Some(RecreateOption::None) => return Recreation::Never,
+        Some(RecreateOption::IfRequired) => Recreation::IfRequired,
+        Some(RecreateOption::Always) => Recreation::Always,
+    };
+    match guard::deletion(key, context.allow_destructive) {
+        DeletionVerdict::Allowed => wanted,
+        DeletionVerdict::Held { why } => Recreation::Held(why),
+    }
 }
 
 /// Objects of a template without a name. Always reported only.
@@ -141,13 +156,24 @@ pub(super) fn unnamed(
         Answer::Denied(message) => return Ok(without_key(other(None, message))),
     };
     let rules = rules(desired);
-    let mut names: Vec<String> = listed
-        .iter()
-        .filter(|existing| compare::matches(&desired.object, existing, &rules))
-        .filter_map(|existing| existing.name().map(ToOwned::to_owned))
-        .collect();
-    names.sort();
-    let (compliant, reason) = match (desired.template.compliance_type, names.is_empty(), listed.is_empty()) {
+    let mut matching: Vec<&Arc<Manifest>> =
+        listed.iter().filter(|existing| compare::matches(&desired.object, existing, &rules)).collect();
+    matching.sort_by(|left, right| left.name().cmp(&right.name()));
+    let compliance = desired.template.compliance_type;
+    // A single one is compared like a named one: the API server tells whether it would change it.
+    if let ([existing], true) = (matching.as_slice(), compliance != ComplianceType::MustNotHave)
+        && let Some(key) = existing.key()
+    {
+        let key = ObjectKey { gvk, ..key };
+        let informed = Context { remediation: Remediation::Inform, ..*context };
+        let none = WrittenLists::default();
+        let existing = Arc::clone(existing);
+        let planned = present(desired, &desired.object, &key, Arc::clone(&existing), &none, &informed);
+        return Ok(ObjectPlan { observed: Some(existing), desired: None, ..planned });
+    }
+    let names: Vec<String> =
+        matching.iter().filter_map(|existing| existing.name().map(ToOwned::to_owned)).collect();
+    let (compliant, reason) = match (compliance, names.is_empty(), listed.is_empty()) {
         (ComplianceType::MustNotHave, true, _) => (true, Reason::NotFoundAsExpected),
         (ComplianceType::MustNotHave, false, _) => (false, Reason::FoundButShouldNotExist),
         (_, false, _) => (true, Reason::FoundAsExpected),
@@ -188,6 +214,7 @@ fn plan(
         key: Some(key.clone()),
         desired: desired.cloned(),
         observed: None,
+        created: false,
         finding: Finding {
             namespace: key.namespace.clone(),
             names: vec![key.name.clone()],
@@ -199,22 +226,30 @@ fn plan(
     }
 }
 
-fn without_key(finding: Finding) -> ObjectPlan {
-    ObjectPlan { key: None, desired: None, observed: None, finding, step: Step::Nothing }
+pub(super) fn without_key(finding: Finding) -> ObjectPlan {
+    ObjectPlan { key: None, desired: None, observed: None, created: false, finding, step: Step::Nothing }
+}
+
+/// Reason of the condition when an object cannot be compared or changed.
+pub(super) const UPDATE_ERROR: &str = "K8s update template error";
+
+/// A fault that is told of no object.
+pub(super) fn other(key: Option<&ObjectKey>, message: String) -> Finding {
+    told(key, "K8s error", message)
 }
 
 /// A finding with a message of its own.
-pub(super) fn other(key: Option<&ObjectKey>, message: String) -> Finding {
+pub(super) fn told(key: Option<&ObjectKey>, reason: &str, message: String) -> Finding {
     Finding {
         namespace: key.and_then(|key| key.namespace.clone()),
         names: key.map(|key| key.name.clone()).into_iter().collect(),
         compliant: false,
-        reason: Reason::Other { reason: "K8s error".to_owned() },
+        reason: Reason::Other { reason: reason.to_owned() },
         message: Some(message),
     }
 }
 
-fn kind_missing_text(gvk: &crate::api::object::GroupVersionKind) -> String {
+pub(super) fn kind_missing_text(gvk: &GroupVersionKind) -> String {
     format!(
         "couldn't find mapping resource with kind {} in API version {}, please check if you have CRD deployed",
         gvk.kind,
@@ -223,21 +258,10 @@ fn kind_missing_text(gvk: &crate::api::object::GroupVersionKind) -> String {
 }
 
 fn kind_missing(key: &ObjectKey) -> ObjectPlan {
-    ObjectPlan {
-        key: Some(key.clone()),
-        desired: None,
-        observed: None,
-        finding: other(Some(key), kind_missing_text(&key.gvk)),
-        step: Step::Nothing,
-    }
+    ObjectPlan { key: Some(key.clone()), ..without_key(other(Some(key), kind_missing_text(&key.gvk))) }
 }
 
 fn denied(key: &ObjectKey, message: &str) -> ObjectPlan {
-    ObjectPlan {
-        key: Some(key.clone()),
-        desired: None,
-        observed: None,
-        finding: other(Some(key), format!("{key} cannot be read: {message}")),
-        step: Step::Nothing,
-    }
+    let finding = told(Some(key), "api error", format!("{key} cannot be read: {message}"));
+    ObjectPlan { key: Some(key.clone()), ..without_key(finding) }
 }

@@ -51,8 +51,8 @@ impl Cluster {
                         self.objects.remove(&existing.key().unwrap());
                         StepResult::Deleted
                     }
-                    Step::Probe { .. } => StepResult::Differs,
-                    Step::Nothing | Step::Hold { .. } => StepResult::NotTaken,
+                    Step::Probe { merged, .. } => StepResult::Differs(Box::new(merged.clone())),
+                    Step::Nothing | Step::StatusDiffers { .. } | Step::Hold { .. } => StepResult::NotTaken,
                 });
             }
             results.push(of_template);
@@ -135,7 +135,7 @@ fn config_map(name: Option<&str>, data: &Value) -> Value {
 
 fn word(step: &Step) -> &'static str {
     match step {
-        Step::Nothing => "nothing",
+        Step::Nothing | Step::StatusDiffers { .. } => "nothing",
         Step::Create { .. } => "create",
         Step::Update { .. } => "update",
         Step::Probe { .. } => "probe",
