@@ -10,6 +10,7 @@ mod dryrun;
 mod exit;
 mod hub;
 mod hub_access;
+mod lint;
 mod messages;
 mod output;
 mod plan;
@@ -69,6 +70,7 @@ enum Command {
     Plan(plan::Options),
     #[command(name = "dryrun")]
     DryRun(dryrun::Options),
+    Lint(lint::Options),
     Status(status::Options),
     Cluster(cluster::Options),
     Sim(sim::Options),
@@ -86,6 +88,7 @@ impl Command {
             Self::Render(_)
             | Self::Plan(_)
             | Self::DryRun(_)
+            | Self::Lint(_)
             | Self::Status(_)
             | Self::Cluster(_)
             | Self::Sim(_)
@@ -99,6 +102,7 @@ impl Command {
             Self::Render(options) => render::run(&options),
             Self::Plan(options) => plan::run(options).await,
             Self::DryRun(options) => dryrun::run(options).await,
+            Self::Lint(options) => lint::run(&options),
             Self::Status(options) => status::run(options).await,
             Self::Cluster(options) => cluster::run(options).await,
             Self::Sim(options) => sim::run(options).await,

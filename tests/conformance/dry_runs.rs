@@ -41,7 +41,8 @@ fn run(folder: &Path, full_diffs: bool) -> Result<Outcome, String> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     let stdout = String::from_utf8(output.stdout).map_err(|error| error.to_string())?;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    let (diffs, messages) = parse(&stdout).ok_or_else(|| format!("not the known output: {stdout}\n{stderr}"))?;
+    let (diffs, messages) =
+        parse(&stdout).ok_or_else(|| format!("not the known output: {stdout}\n{stderr}"))?;
     let status = std::fs::read_to_string(&status).map_err(|error| error.to_string())?;
     let status = flotilla::yaml::read(&status, flotilla::yaml::Dialect::Template)
         .map_err(|error| format!("{error}: {status}"))?;
@@ -77,9 +78,10 @@ fn check(folder: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(folder.join("expected.json")).map_err(|error| error.to_string())?;
     let expected: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let expected_diffs = expected["diffs"].as_array().cloned().unwrap_or_default();
-    let full = expected_diffs.iter().filter_map(|diff| diff["diff"].as_str()).any(|diff| {
-        !diff.starts_with("# Truncated") && diff.trim_end().lines().count() > SHORT
-    });
+    let full = expected_diffs
+        .iter()
+        .filter_map(|diff| diff["diff"].as_str())
+        .any(|diff| !diff.starts_with("# Truncated") && diff.trim_end().lines().count() > SHORT);
     let outcome = run(folder, full)?;
     let mut faults = Vec::new();
     let mut differ = |what: &str, expected: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
@@ -216,7 +218,8 @@ metadata: {name: small, namespace: team}
 spec: {hard: {pods: '5', memory: 1024Mi}}
 ";
 
-const MESSAGE: &str = "NonCompliant; violation - resourcequotas [small] found but not as specified in namespace team";
+const MESSAGE: &str =
+    "NonCompliant; violation - resourcequotas [small] found but not as specified in namespace team";
 
 fn expectation() -> Value {
     json!({

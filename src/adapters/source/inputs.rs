@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::files::{Found, Place, documents};
+use super::files::{Found, Place, documents, has_manifests};
 use crate::api::object::{Manifest, ManifestError};
 use crate::yaml::{self, Dialect, YamlError};
 
@@ -127,19 +127,50 @@ pub fn read_texts<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<T
     Ok(texts)
 }
 
-fn files_of(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let unreadable =
-        |source| InputError::Unreadable { what: "directory", path: directory.display().to_string(), source };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.is_file() && !hidden {
-            files.push(path);
+/// Reads files, and directories with all that is below them: `*.yaml`, `*.yml` and `*.json`, sorted, no hidden ones.
+pub fn read_trees<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<Text>, InputError> {
+    let mut texts = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            read_tree(path, &mut texts)?;
+        } else {
+            texts.push(read_text(path)?);
         }
     }
-    files.sort();
-    Ok(files)
+    Ok(texts)
+}
+
+fn read_tree(directory: &Path, texts: &mut Vec<Text>) -> Result<(), InputError> {
+    for path in entries_of(directory)? {
+        if path.is_dir() {
+            // A link may lead back up.
+            if !path.is_symlink() {
+                read_tree(&path, texts)?;
+            }
+        } else if has_manifests(&path) {
+            texts.push(read_text(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn files_of(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
+    Ok(entries_of(directory)?.into_iter().filter(|path| path.is_file()).collect())
+}
+
+/// What stands in a directory, sorted, without what is hidden.
+fn entries_of(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
+    let unreadable =
+        |source| InputError::Unreadable { what: "directory", path: directory.display().to_string(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 #[cfg(test)]
@@ -185,5 +216,8 @@ mod tests {
         let texts = read_texts([directory.path()]).unwrap();
         let read: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
         assert_eq!(read, ["a", "b"]);
+        let trees = read_trees([directory.path()]).unwrap();
+        let read: Vec<&str> = trees.iter().map(|text| text.text.as_str()).collect();
+        assert_eq!(read, ["b", "c"]);
     }
 }

@@ -218,6 +218,9 @@ fn print(
     for _ in 0..subjects.ignored {
         text.push_str("Ignoring additional ConfigurationPolicy in input policy\n");
     }
+    if options.output == Form::Json && subjects.ignored > 0 {
+        output::note("only the first ConfigurationPolicy of each Policy is tried; --all tries every one");
+    }
     let (mut statuses, mut messages) = (Vec::new(), Vec::new());
     for trial in trials {
         if trials.len() > 1 {

@@ -5,11 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::adapters::source::{InputError, read_text};
 use crate::api::ocm::policy::Policy;
+use crate::pipeline::lint::fields;
 use crate::yaml::Dialect;
 
 const API_VERSION: &str = "policy.open-cluster-management.io/v1";
@@ -176,7 +177,8 @@ fn open(
         }
     };
     // What the templates are is read here; of the Policy itself only its metadata matters.
-    let policy = json!({"metadata": value["metadata"], "spec": {"disabled": false}});
+    let metadata = if value["metadata"].is_null() { json!({}) } else { value["metadata"].clone() };
+    let policy = json!({"metadata": metadata, "spec": {"disabled": false}});
     let policy: Policy = serde_json::from_value(policy)
         .map_err(|error| PolicyError::Policy { message: error.to_string(), place: place.clone() })?;
     let mut found = 0;
@@ -200,65 +202,16 @@ fn open(
     if found == 0 { Err(PolicyError::NoConfigurationPolicy { place }) } else { Ok(()) }
 }
 
-/// The fields that a ConfigurationPolicy has, level by level. A misspelt one would be ignored in silence on a cluster.
+/// A misspelt field would be ignored in silence on a cluster.
 fn check_fields(what: &str, definition: &Value, place: &str) -> Result<(), PolicyError> {
-    let fault =
-        |message: String| PolicyError::Fields { what: what.to_owned(), message, place: place.to_owned() };
-    let check = |value: Option<&Value>, path: &str, known: &[&str]| match value {
-        None | Some(Value::Null) => Ok(()),
-        Some(Value::Object(fields)) => match unknown(fields, known) {
-            Some(field) => Err(fault(format!(
-                "error unmarshaling JSON: while decoding JSON: json: unknown field \"{field}\""
-            ))),
-            None => Ok(()),
-        },
-        Some(_) => Err(fault(format!("{path} is not a mapping"))),
+    let message = match (fields::unknown(definition), definition.get("spec")) {
+        (Some(field), _) => {
+            format!("error unmarshaling JSON: while decoding JSON: json: unknown field \"{field}\"")
+        }
+        (None, None | Some(Value::Null | Value::Object(_))) => return Ok(()),
+        (None, Some(_)) => "spec is not a mapping".to_owned(),
     };
-    check(Some(definition), "it", &["apiVersion", "kind", "metadata", "spec", "status"])?;
-    let spec = definition.get("spec");
-    check(
-        spec,
-        "spec",
-        &[
-            "customMessage",
-            "evaluationInterval",
-            "namespaceSelector",
-            "object-templates",
-            "object-templates-raw",
-            "pruneObjectBehavior",
-            "remediationAction",
-            "severity",
-        ],
-    )?;
-    let under = |field: &str| spec.and_then(|spec| spec.get(field));
-    for field in ["customMessage", "evaluationInterval"] {
-        check(under(field), &format!("spec.{field}"), &["compliant", "noncompliant"])?;
-    }
-    check(
-        under("namespaceSelector"),
-        "spec.namespaceSelector",
-        &["exclude", "include", "matchExpressions", "matchLabels", "terminatingInclusion"],
-    )?;
-    let templates = under("object-templates").and_then(Value::as_array);
-    for (index, template) in templates.into_iter().flatten().enumerate() {
-        check(
-            Some(template),
-            &format!("spec.object-templates[{index}]"),
-            &[
-                "complianceType",
-                "metadataComplianceType",
-                "objectDefinition",
-                "objectSelector",
-                "recordDiff",
-                "recreateOption",
-            ],
-        )?;
-    }
-    Ok(())
-}
-
-fn unknown<'a>(fields: &'a Map<String, Value>, known: &[&str]) -> Option<&'a String> {
-    fields.keys().find(|field| !known.contains(&field.as_str()))
+    Err(PolicyError::Fields { what: what.to_owned(), message, place: place.to_owned() })
 }
 
 #[cfg(test)]
