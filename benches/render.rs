@@ -69,13 +69,14 @@ fn hub_context(cluster: &str) -> HubContext {
         labels: BTreeMap::from([("acm-pv-dr".to_owned(), "backup".to_owned())]),
         policy_metadata: json!({"name": "oadp-hdr-app-backup", "namespace": NAMESPACE}),
         policy_namespace: NAMESPACE.to_owned(),
+        ..HubContext::default()
     }
 }
 
 fn cluster_context(cluster: &str, protected: ProtectedValues) -> ClusterContext {
     let claims = [("name", cluster), ("id.openshift.io", "id"), ("acm-app-restore", "backup-1")];
     let claims = claims.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    ClusterContext { claims, protected }
+    ClusterContext { claims, protected, ..ClusterContext::default() }
 }
 
 fn render(criterion: &mut Criterion) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use flotilla::api::object::{GroupVersionKind, Manifest};
 use flotilla::pipeline::render::lookup::{Answer, Lookup};
 use flotilla::pipeline::render::{
-    Asked, ClusterContext, ClusterRendered, HubContext, ProtectedValues, RenderError, Renderer,
+    Asked, ClusterContext, ClusterRendered, HubContext, ProtectedValues, RenderError, RenderedEntry, Renderer,
 };
 use flotilla::yaml::{self, Dialect};
 use rstest::rstest;
@@ -113,6 +113,7 @@ impl Hub {
             policy_metadata: json!({"name": "oadp-hdr-app-backup", "namespace": NAMESPACE,
                 "labels": {}, "annotations": {}}),
             policy_namespace: NAMESPACE.to_owned(),
+            ..HubContext::default()
         };
         let (rendered, asked) = self.renderer.hub_phase(self.definition(check), &context, &self.objects);
         for reference in &asked.references {
@@ -128,13 +129,21 @@ impl Hub {
         let (definition, protected) = self.hub_phase(check);
         let claims = [("name", "c1"), ("id.openshift.io", "id-of-c1"), ("acm-app-restore", "backup-1")];
         let claims = claims.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        self.renderer.cluster_phase(&definition, &ClusterContext { claims, protected }, cluster)
+        self.renderer.cluster_phase(
+            &definition,
+            &ClusterContext { claims, protected, ..ClusterContext::default() },
+            cluster,
+        )
     }
 
     /// The object templates, all without error.
     fn render(&self, check: &str, cluster: &Snapshot) -> Vec<Value> {
         let rendered = self.both_phases(check, cluster).0.unwrap();
-        rendered.object_templates.into_iter().map(Result::unwrap).collect()
+        rendered
+            .object_templates
+            .into_iter()
+            .map(|entry| entry.unwrap().resolved().unwrap().clone())
+            .collect()
     }
 }
 
@@ -227,7 +236,7 @@ fn restore_is_made_from_the_cluster_claim(#[case] variant: &str, #[case] restore
 fn a_missing_claim_is_an_error_of_the_whole_check() {
     let Some(hub) = Hub::new(Some("restic")) else { return };
     let (definition, protected) = hub.hub_phase("create-restore-resource");
-    let context = ClusterContext { claims: BTreeMap::new(), protected };
+    let context = ClusterContext { claims: BTreeMap::new(), protected, ..ClusterContext::default() };
     let (rendered, _) = hub.renderer.cluster_phase(&definition, &context, &Snapshot::default());
     let error = rendered.unwrap_err().to_string();
     assert!(error.starts_with("failed to resolve the template "), "{error}");
@@ -310,7 +319,7 @@ fn the_secret_is_a_token_until_the_last_moment() {
             "data": {"cloud": CREDENTIALS}
         }
     });
-    assert_eq!(rendered.object_templates, [Ok(expected)]);
+    assert_eq!(rendered.object_templates, [Ok(RenderedEntry::Resolved(expected))]);
 }
 
 #[test]

@@ -82,6 +82,18 @@ pub struct EvaluatedCheck {
     pub name: String,
     /// What comes of it.
     pub state: CheckState,
+    /// Why it is not planned, for a status, where the cluster's side is at fault.
+    pub fault: Option<CheckFault>,
+}
+
+/// A check that does not come out on a cluster.
+pub struct CheckFault {
+    /// The check.
+    pub check: Box<Check>,
+    /// Reason of the condition.
+    pub reason: &'static str,
+    /// Message of the condition.
+    pub message: String,
 }
 
 /// What comes of a check.
@@ -113,11 +125,11 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
     let mut checks = Vec::new();
     for (index, template) in hub_phase.templates.iter().enumerate() {
         let name = template.name.clone();
-        let state = match &obstacle {
-            Some(fault) => CheckState::Reported(message::violation(fault)),
+        let (state, fault) = match &obstacle {
+            Some(fault) => (CheckState::Reported(message::violation(fault)), None),
             None => {
                 match evaluate_check(subject, renderer, index, template, &dependencies, &claims, &observed) {
-                    Ok(state) => state,
+                    Ok(outcome) => outcome,
                     Err(references) => {
                         missing.extend(references);
                         continue;
@@ -125,7 +137,7 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
                 }
             }
         };
-        checks.push(EvaluatedCheck { name, state });
+        checks.push(EvaluatedCheck { name, state, fault });
     }
     if !missing.is_empty() {
         return Evaluation::Waiting { hub: BTreeSet::new(), cluster: missing };
@@ -180,6 +192,7 @@ fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase
             "namespace": metadata.namespace,
         }),
         policy_namespace: metadata.namespace.clone(),
+        ..HubContext::default()
     };
     let disabled =
         metadata.annotations.get(names::DISABLE_TEMPLATES_ANNOTATION).is_some_and(|text| text == "true");
@@ -293,6 +306,20 @@ pub fn configuration_diagnostics(policy: &Policy, data: &BTreeMap<String, String
     config::validate(data, &config::used_keys(texts.iter().map(String::as_str)))
 }
 
+/// Reason of the condition of a check whose templates do not come out.
+const TEMPLATE_ERROR: &str = "Error processing template";
+
+type Outcome = (CheckState, Option<CheckFault>);
+
+fn reported(message: String) -> Outcome {
+    (CheckState::Reported(message), None)
+}
+
+fn at_fault(check: Check, reason: &'static str, text: String) -> Outcome {
+    let state = CheckState::Reported(message::violation(&text));
+    (state, Some(CheckFault { check: Box::new(check), reason, message: text }))
+}
+
 /// One policy template after the hub phase. `Err` names what must be watched on the cluster first.
 fn evaluate_check(
     subject: &Subject<'_>,
@@ -302,18 +329,18 @@ fn evaluate_check(
     dependencies: &CanonicalDependencies,
     claims: &BTreeMap<String, String>,
     observed: &Arc<Recording>,
-) -> Result<CheckState, BTreeSet<Reference>> {
+) -> Result<Outcome, BTreeSet<Reference>> {
     if let Some(duplicate) = checks::duplicate_name(subject.policy, index) {
-        return Ok(CheckState::Reported(message::template_error(&duplicate.to_string())));
+        return Ok(reported(message::template_error(&duplicate.to_string())));
     }
     let rendered = match &template.result {
         Ok(rendered) => rendered,
-        Err(error) => return Ok(CheckState::Reported(message::template_error(&error.to_string()))),
+        Err(error) => return Ok(reported(message::template_error(&error.to_string()))),
     };
     let parent = checks::parent_remediation(subject.policy, subject.enforced_by_binding);
     let check = match checks::read(index, &rendered.definition, parent) {
         Ok(check) => check,
-        Err(error) => return Ok(CheckState::Reported(message::template_error(&error.to_string()))),
+        Err(error) => return Ok(reported(message::template_error(&error.to_string()))),
     };
     let extra = dependencies.of_templates.get(index).map(Vec::as_slice).unwrap_or_default();
     match dependencies::check(dependencies.of_policy.iter().chain(extra), subject.compliance) {
@@ -321,11 +348,15 @@ fn evaluate_check(
         Dependencies::Pending(text) => {
             let ignore =
                 subject.policy.spec.policy_templates.get(index).is_some_and(|source| source.ignore_pending);
-            return Ok(CheckState::Reported(message::pending(&text, ignore)));
+            return Ok(reported(message::pending(&text, ignore)));
         }
-        Dependencies::Conflicting(text) => return Ok(CheckState::Reported(message::template_error(&text))),
+        Dependencies::Conflicting(text) => return Ok(reported(message::template_error(&text))),
     }
-    let context = ClusterContext { claims: claims.clone(), protected: rendered.protected.clone() };
+    let context = ClusterContext {
+        claims: claims.clone(),
+        protected: rendered.protected.clone(),
+        ..ClusterContext::default()
+    };
     let (resolved, asked) = renderer.cluster_phase(&check.definition, &context, observed.as_ref());
     if !asked.not_yet_known.is_empty() {
         return Err(asked.not_yet_known);
@@ -335,13 +366,13 @@ fn evaluate_check(
         // Its text quotes the template, which holds what the hub phase read from a Secret.
         Err(_) if rendered.sensitive => {
             let text = "the template failed; its error is withheld because it holds values of a Secret";
-            return Ok(CheckState::Reported(message::violation(text)));
+            return Ok(at_fault(check, TEMPLATE_ERROR, text.to_owned()));
         }
-        Err(error) => return Ok(CheckState::Reported(message::violation(&error.to_string()))),
+        Err(error) => return Ok(at_fault(check, TEMPLATE_ERROR, error.to_string())),
     };
     let doubtful = resolved.object_templates.is_empty() && !template.not_found.is_empty();
     if doubtful {
-        return Ok(CheckState::Reported(message::violation(&emptied_by(&template.not_found, subject))));
+        return Ok(reported(message::violation(&emptied_by(&template.not_found, subject))));
     }
     let situation = Situation {
         observed: observed.as_ref(),
@@ -354,9 +385,14 @@ fn evaluate_check(
         resolved: &resolved.object_templates,
         skipped: &resolved.skipped,
         sensitive: rendered.sensitive || resolved.sensitive,
+        per_object: &|index, variables| {
+            let (rendered, asked) =
+                renderer.object_template(&check.definition, index, variables, &context, observed.as_ref());
+            if asked.not_yet_known.is_empty() { Ok(rendered) } else { Err(asked.not_yet_known) }
+        },
     };
     match plan(&check, &entries, &situation) {
-        Ok(plan) => Ok(CheckState::Planned { check: Box::new(check), plan }),
+        Ok(plan) => Ok((CheckState::Planned { check: Box::new(check), plan }, None)),
         Err(waiting) => Err(waiting.references),
     }
 }

@@ -8,12 +8,14 @@ pub mod evaluate;
 pub mod fleet;
 mod hub_loop;
 mod inbox;
+pub mod interval;
 mod leader;
 mod metrics;
 pub mod prepare;
 mod reporter;
 mod retry;
 mod turn;
+pub mod wording;
 mod worker;
 
 pub use hub_loop::{HubOptions, RunError, run};

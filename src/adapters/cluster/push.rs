@@ -60,7 +60,9 @@ async fn take_prune(
     pushed: &mut Pushed,
 ) -> Option<Result<(), String>> {
     match &plan.action {
-        PruneAction::Hold(_) | PruneAction::Unreadable(_) | PruneAction::Forget => None,
+        PruneAction::Hold(_) | PruneAction::Unreadable(_) | PruneAction::Leaving | PruneAction::Forget => {
+            None
+        }
         PruneAction::Delete if pushed.disconnected.is_some() => {
             Some(Err("the cluster is not connected".to_owned()))
         }

@@ -1,11 +1,12 @@
 //! `policy.open-cluster-management.io/v1 ConfigurationPolicy`, as it stands inside a Policy.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::policy::RemediationAction;
 use super::{Metadata, null_as_default};
-use crate::api::selector::{LabelSelector, Requirement};
 
 /// A ConfigurationPolicy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -111,7 +112,7 @@ pub struct ObjectTemplate {
     pub record_diff: Option<RecordDiff>,
     /// Selects existing objects when the definition names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object_selector: Option<LabelSelector>,
+    pub object_selector: Option<WrittenSelector>,
     /// The object.
     pub object_definition: Value,
     /// Everything else.
@@ -221,13 +222,46 @@ pub struct NamespaceSelector {
     /// Globs to exclude.
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
+    /// Labels; even without any requirement they select more than nothing.
+    #[serde(flatten)]
+    pub labels: WrittenSelector,
+}
+
+impl NamespaceSelector {
+    /// Whether it says nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.include.is_empty() && self.exclude.is_empty() && self.labels.is_empty()
+    }
+}
+
+/// A label selector as it is written: what is wrong in it is told when the policy is evaluated, not when it is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WrittenSelector {
     /// Labels that must be equal.
-    #[serde(
-        deserialize_with = "null_as_default",
-        skip_serializing_if = "std::collections::BTreeMap::is_empty"
-    )]
-    pub match_labels: std::collections::BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub match_labels: Option<BTreeMap<String, String>>,
     /// Further requirements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub match_expressions: Option<Vec<WrittenRequirement>>,
+}
+
+impl WrittenSelector {
+    /// Whether neither part is there.
+    pub fn is_empty(&self) -> bool {
+        self.match_labels.is_none() && self.match_expressions.is_none()
+    }
+}
+
+/// One requirement of a selector as it is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WrittenRequirement {
+    /// Label key.
+    pub key: String,
+    /// `In`, `NotIn`, `Exists` or `DoesNotExist`, if it is right.
+    pub operator: String,
+    /// Values for `In` and `NotIn`.
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
-    pub match_expressions: Vec<Requirement>,
+    pub values: Vec<String>,
 }

@@ -237,6 +237,9 @@ fn pruned(check: &str, plan: &PrunePlan) -> Option<Change> {
         PruneAction::Unreadable(why) => Some(
             Change::new(check, &key, Kind::Hold).because(format!("it is kept until it can be read: {why}")),
         ),
+        PruneAction::Leaving => {
+            Some(Change::new(check, &key, Kind::Hold).because("it is being deleted".to_owned()))
+        }
         PruneAction::Forget => None,
     }
 }

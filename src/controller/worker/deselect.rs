@@ -73,18 +73,28 @@ impl Worker {
             .iter()
             .filter_map(|plan| match &plan.action {
                 PruneAction::Unreadable(why) => Some(format!("{}: {why}", plan.entry.key())),
-                PruneAction::Hold(_) | PruneAction::Delete | PruneAction::Forget => None,
+                PruneAction::Hold(_) | PruneAction::Delete | PruneAction::Leaving | PruneAction::Forget => {
+                    None
+                }
             })
             .collect();
         if !unread.is_empty() {
             self.announce_unread(key, policy.as_deref(), &replica, &unread.join("; ")).await;
             return Ok(Outcome::Refused);
         }
+        let leaving = prune::remaining(&plans, &link.connection.snapshot());
+        if !leaving.is_empty() {
+            self.announce_leaving(key, policy.as_deref(), &replica, &leaving.join("; ")).await;
+            return Ok(Outcome::Refused);
+        }
         let kept: Vec<String> = plans
             .iter()
             .filter_map(|plan| match &plan.action {
                 PruneAction::Hold(why) => Some(format!("{}: {why}", plan.entry.key())),
-                PruneAction::Unreadable(_) | PruneAction::Delete | PruneAction::Forget => None,
+                PruneAction::Unreadable(_)
+                | PruneAction::Delete
+                | PruneAction::Leaving
+                | PruneAction::Forget => None,
             })
             .collect();
         if !kept.is_empty() {
@@ -124,6 +134,30 @@ impl Worker {
             self.announce_on_root(policy, EventKind::Warning, "Kept", message).await;
         } else {
             let event = Self::event(replica, EventKind::Warning, "Kept", message);
+            self.record_event(replica, &event).await;
+        }
+    }
+
+    /// What the policy made is being deleted, but something holds it: it is waited for, and that is told at the first time.
+    async fn announce_leaving(
+        &self,
+        key: &PolicyKey,
+        policy: Option<&Policy>,
+        replica: &Manifest,
+        leaving: &str,
+    ) {
+        if self.retries.contains_key(key) {
+            return;
+        }
+        let message = format!(
+            "Policy {key} leaves cluster {}, and waits there for what is being deleted to be gone: {leaving}",
+            self.name
+        );
+        tracing::info!(cluster = self.name, policy = %key, message, "waiting");
+        if let Some(policy) = policy {
+            self.announce_on_root(policy, EventKind::Normal, "Terminating", message).await;
+        } else {
+            let event = Self::event(replica, EventKind::Normal, "Terminating", message);
             self.record_event(replica, &event).await;
         }
     }

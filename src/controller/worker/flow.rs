@@ -6,9 +6,10 @@ use std::sync::PoisonError;
 use serde_json::Value;
 
 use super::super::carry_out::{CarriedOut, carry_out};
-use super::super::evaluate::{CheckState, Evaluated};
+use super::super::evaluate::{CheckFault, CheckState, Evaluated};
 use super::super::metrics::{WriteKind, WriteLabels};
 use super::super::prepare::{self, KnownCompliance, ROUNDS, Request};
+use super::super::wording::worded;
 use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Depth, WatchKey};
 use crate::adapters::cluster::Pushed;
@@ -17,8 +18,7 @@ use crate::api::ocm::cluster::ManagedCluster;
 use crate::api::ocm::configuration_policy_status::ConfigurationPolicyStatus;
 use crate::api::ocm::policy::Policy;
 use crate::clock;
-use crate::pipeline::compliance::status::ordinary_wording;
-use crate::pipeline::plan::assess::Occasion;
+use crate::pipeline::plan::assess::{self, Occasion};
 use crate::pipeline::plan::inventory::{self, Inventory};
 use crate::pipeline::plan::{CheckPlan, StepResult};
 use crate::pipeline::policy::PolicyKey;
@@ -75,7 +75,10 @@ impl Worker {
         let tired = self.retries.get(key).is_some_and(|retry| retry.backoff.failures() >= TIRED);
         for evaluated in &evaluated.checks {
             let said = match &evaluated.state {
-                CheckState::Reported(message) => vec![message.clone()],
+                CheckState::Reported(message) => match &evaluated.fault {
+                    None => vec![message.clone()],
+                    Some(fault) => self.report_fault(key, policy, fault),
+                },
                 CheckState::Planned { check, plan } => {
                     let carried = self.carry_out(key, policy, check, plan, &inventory).await;
                     let Some(CarriedOut { pushed, inventory: after, assessment }) = carried else {
@@ -257,6 +260,21 @@ impl Worker {
         }
     }
 
+    /// What is said of a check that does not come out here.
+    fn report_fault(&mut self, key: &PolicyKey, policy: &Policy, fault: &CheckFault) -> Vec<String> {
+        let statuses = self.statuses.entry(key.clone()).or_default();
+        let previous = statuses.remove(&fault.check.name).unwrap_or_default();
+        let occasion = Occasion {
+            previous: &previous,
+            generation: generation(policy),
+            wording: &|status, related, ordinary| worded(&fault.check, true, status, related, ordinary),
+            now: clock::now(),
+        };
+        let assessment = assess::unplanned(&fault.check, fault.reason, &fault.message, &occasion);
+        statuses.insert(fault.check.name.clone(), assessment.status);
+        assessment.messages
+    }
+
     /// Pushes the plan of one check and assesses what came of it.
     async fn carry_out(
         &self,
@@ -271,8 +289,8 @@ impl Worker {
         let known = self.statuses.get(key).and_then(|statuses| statuses.get(&check.name));
         let occasion = Occasion {
             previous: known.unwrap_or(&nothing),
-            generation: policy.metadata.other.get("generation").and_then(Value::as_i64).unwrap_or_default(),
-            wording: &ordinary_wording,
+            generation: generation(policy),
+            wording: &|status, related, ordinary| worded(check, plan.sensitive, status, related, ordinary),
             now: clock::now(),
         };
         let carried = carry_out(&link.connection, check, plan, intended, &occasion).await;
@@ -288,6 +306,10 @@ impl Worker {
         }
         Some(carried)
     }
+}
+
+fn generation(policy: &Policy) -> i64 {
+    policy.metadata.other.get("generation").and_then(Value::as_i64).unwrap_or_default()
 }
 
 fn is_refused(pushed: &Pushed) -> bool {

@@ -195,6 +195,7 @@ impl Worker {
                 PruneAction::Hold(_)
                 | PruneAction::Unreadable(_)
                 | PruneAction::Delete
+                | PruneAction::Leaving
                 | PruneAction::Forget => None,
             })
             .collect();

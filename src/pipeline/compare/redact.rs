@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::api::object::Manifest;
+
 /// Which values a difference hides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redaction {
@@ -18,6 +20,11 @@ pub enum Redaction {
 
 const FIRST: &str = "<redacted 1>";
 const SECOND: &str = "<redacted 2>";
+
+/// An object without what must not be shown.
+pub fn redacted(object: &Manifest, redaction: Redaction) -> Value {
+    redact(None, &object.to_value(), redaction).1
+}
 
 /// Redacts both sides of a difference.
 pub(crate) fn redact(

@@ -162,7 +162,8 @@ pub(crate) fn without_leftovers<'a>(
             let mut changed = false;
             let mut kept = Vec::with_capacity(entries.len());
             for entry in entries {
-                if contains(ours, entry) && !contains(desired, entry) {
+                // What has a name is a thing of its own: one of another name does not take its place.
+                if name(entry).is_none() && contains(ours, entry) && !contains(desired, entry) {
                     changed = true;
                     continue;
                 }

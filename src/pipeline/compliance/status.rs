@@ -27,6 +27,8 @@ pub struct Related {
     pub existing: Option<Arc<Manifest>>,
     /// The object as it is or would be updated; `None` where nothing differs.
     pub updated: Option<Arc<Manifest>>,
+    /// The object as it is now; `None` where there is none, or several.
+    pub current: Option<Arc<Manifest>>,
 }
 
 /// What is told of one object template.

@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use super::inventory::Entry;
 use super::{CheckPlan, ObjectPlan, PruneAction, Step, StepResult, told};
 use crate::api::ocm::configuration_policy_status::ConfigurationPolicyStatus;
 use crate::pipeline::compare::same_after_dry_run;
@@ -63,11 +64,25 @@ fn never(check: &Check) -> Never {
     Never { compliant: interval.compliant == NEVER, noncompliant: interval.noncompliant == NEVER }
 }
 
-/// The status of a check that could not be planned.
+/// The status of a check that could not be planned: nothing was looked at, and nothing was done.
 pub fn unplanned(check: &Check, reason: &str, message: &str, occasion: &Occasion<'_>) -> Assessment {
     let verdict =
         TemplateVerdict { compliant: false, reason: reason.to_owned(), message: message.to_owned() };
     status::assess(status::Report::Whole(verdict), &circumstances(never(check), &[], occasion))
+}
+
+/// The status of a check that is being deleted while what it made is not gone.
+pub fn terminating(remaining: &[&Entry], occasion: &Occasion<'_>) -> Assessment {
+    let described = remaining.iter().map(|entry| {
+        let key = entry.key();
+        let namespace = key.namespace.as_deref().unwrap_or_default();
+        let gvk = &key.gvk;
+        format!("{}/{}, Kind={} \"{}\" in namespace {namespace}", gvk.group, gvk.version, gvk.kind, key.name)
+    });
+    status::assess(
+        status::Report::Terminating(described.collect()),
+        &circumstances(Never::default(), &[], occasion),
+    )
 }
 
 /// What would come of the steps of a plan on a server that neither adds defaults nor refuses anything.
@@ -138,7 +153,7 @@ pub fn kept(plan: &CheckPlan) -> Vec<String> {
             PruneAction::Unreadable(why) => {
                 Some(format!("{} is kept until it can be read: {why}", prune.entry.key()))
             }
-            PruneAction::Delete | PruneAction::Forget => None,
+            PruneAction::Delete | PruneAction::Leaving | PruneAction::Forget => None,
         })
         .collect()
 }

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::collisions::{Claim, Wish};
 use super::inventory::Inventory;
 use super::object::{self, Context};
 use super::target::{self, ClusterFacts, DesiredTemplate};
-use super::{CheckPlan, ObjectPlan, ObjectTemplatePlan, Waiting, namespaces, prune};
-use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
+use super::targets::{self, Stop, Targets};
+use super::{CheckPlan, ObjectPlan, ObjectTemplatePlan, Waiting, prune};
+use crate::api::object::ObjectKey;
 use crate::api::ocm::configuration_policy::RecordDiff;
 use crate::pipeline::compare::WrittenLists;
 use crate::pipeline::compliance::Finding;
 use crate::pipeline::policy::checks::{Check, Remediation};
-use crate::pipeline::render::RenderError;
-use crate::pipeline::render::lookup::{Answer, KindFacts, Lookup, Reference};
+use crate::pipeline::render::lookup::{Lookup, Reference};
+use crate::pipeline::render::{ObjectRendered, ObjectVariables, RenderError, RenderedEntry};
 
 /// What a plan is made from, beside the check.
 pub struct Situation<'a> {
@@ -34,12 +33,17 @@ pub struct Situation<'a> {
 /// The rendered object templates of a check.
 pub struct Entries<'a> {
     /// One per object template, in the order of the policy.
-    pub resolved: &'a [Result<Value, RenderError>],
+    pub resolved: &'a [Result<RenderedEntry, RenderError>],
     /// Which of them called `skipObject`.
     pub skipped: &'a BTreeSet<usize>,
     /// Whether values of Secrets went into them.
     pub sensitive: bool,
+    /// Renders one of them for one object; the error names what must be watched first.
+    pub per_object: &'a dyn Fn(usize, &ObjectVariables) -> PerObject,
 }
+
+/// An object template rendered for one object.
+pub type PerObject = Result<Result<ObjectRendered, RenderError>, BTreeSet<Reference>>;
 
 /// Plans one check. `Err` names what must be watched first.
 pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> Result<CheckPlan, Waiting> {
@@ -52,30 +56,34 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
     let mut waiting = BTreeSet::new();
     let mut templates = Vec::new();
     let mut claims = Vec::new();
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = Vec::new();
     let mut doubtful = false;
-    for (index, entry) in entries.resolved.iter().enumerate() {
-        if entries.skipped.contains(&index) {
-            templates.push(skipped(entry));
-            continue;
-        }
-        let desired = match entry {
-            Ok(entry) => target::read(index, &check.name, entry, situation.cluster)
-                .map_err(|error| ("K8s decode object definition error", error.to_string())),
-            Err(error) => Err(("Error processing template", error.to_string())),
-        };
-        match desired {
-            Ok(desired) => {
-                notes.extend(desired.notes.iter().cloned());
-                match template_plan(check, &desired, entries.sensitive, situation, &context, &mut claims) {
+    let mut sensitive = entries.sensitive;
+    for index in 0..entries.resolved.len() {
+        match targets::find(index, check, entries, &context) {
+            Ok(targets) => {
+                sensitive |= targets.sensitive;
+                for note in targets.desired.iter().flat_map(|desired| &desired.notes) {
+                    if !notes.contains(note) {
+                        notes.push(note.clone());
+                    }
+                }
+                match template_plan(check, targets, situation, &context, &mut claims) {
                     Ok(template) => templates.push(template),
                     Err(references) => waiting.extend(references),
                 }
             }
-            Err((reason, message)) => {
-                doubtful = true;
-                templates.push(failed(reason, message));
+            Err(Stop::Said { finding, doubtful: doubt }) => {
+                doubtful |= doubt;
+                templates.push(ObjectTemplatePlan::saying(finding));
             }
+            Err(Stop::NoKind(gvk)) => {
+                // It is asked for nevertheless: who is first must not depend on when the kind arrives.
+                claims.extend(claim_ahead(index, check, entries, &context));
+                templates
+                    .push(ObjectTemplatePlan::saying(object::other(None, object::kind_missing_text(&gvk))));
+            }
+            Err(Stop::Waiting(references)) => waiting.extend(references),
         }
     }
     if !waiting.is_empty() {
@@ -95,26 +103,15 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
         let kept = prune.iter().filter(|prune| prune::is_wanted_still(&prune.entry));
         claims.extend(kept.map(|prune| Claim { key: prune.entry.key(), wish: Wish::AsItIs, changes: false }));
     }
-    Ok(CheckPlan { name: check.name.clone(), templates, prune, claims, notes, sensitive: entries.sensitive })
+    Ok(CheckPlan { name: check.name.clone(), templates, prune, claims, notes, sensitive })
 }
 
-/// A template that took itself out.
-fn skipped(entry: &Result<Value, RenderError>) -> ObjectTemplatePlan {
-    let kind =
-        entry.as_ref().ok().and_then(|entry| entry["objectDefinition"]["kind"].as_str()).unwrap_or("object");
-    ObjectTemplatePlan::saying(nothing_to_check(format!(
-        "All objects of kind {kind} were skipped by the `skipObject` template function"
-    )))
-}
-
-/// A template that has no object to check.
-fn nothing_to_check(message: String) -> Finding {
-    Finding { compliant: true, ..object::told(None, "", message) }
-}
-
-/// A template that only has an error to report.
-fn failed(reason: &str, message: String) -> ObjectTemplatePlan {
-    ObjectTemplatePlan::saying(object::told(None, reason, message))
+/// The claim of a template whose kind is not served.
+fn claim_ahead(index: usize, check: &Check, entries: &Entries<'_>, context: &Context<'_>) -> Option<Claim> {
+    let entry = entries.resolved.get(index)?.as_ref().ok()?.resolved()?;
+    let desired = target::read(index, &check.name, entry, context.cluster).ok()?;
+    let wish = Wish::of(&desired, object::rules(&desired));
+    Some(Claim { key: desired.object.key()?, wish, changes: false })
 }
 
 impl ObjectTemplatePlan {
@@ -144,146 +141,59 @@ fn record_diff(desired: &DesiredTemplate, sensitive: bool) -> RecordDiff {
 
 fn template_plan(
     check: &Check,
-    desired: &DesiredTemplate,
-    sensitive: bool,
+    targets: Targets,
     situation: &Situation<'_>,
     context: &Context<'_>,
     claims: &mut Vec<Claim>,
 ) -> Result<ObjectTemplatePlan, BTreeSet<Reference>> {
-    let gvk = desired.object.gvk();
-    let wish = Wish::of(desired, object::rules(desired));
-    let facts = match context.observed.kind(&gvk) {
-        Answer::Found(facts) => facts,
-        Answer::NotYetKnown => return Err(BTreeSet::from([whole(&desired.object)])),
-        Answer::NotFound | Answer::KindNotInstalled | Answer::Denied(_) => {
-            // Asked for, so that the arrival of the kind brings the check back.
-            let _ = context.observed.list(&gvk, None);
-            // It is asked for nevertheless: who is first must not depend on when the kind arrives.
-            claims.extend(desired.object.key().map(|key| Claim { key, wish, changes: false }));
-            return Ok(ObjectTemplatePlan::saying(object::other(None, object::kind_missing_text(&gvk))));
-        }
-    };
-    let namespaces = match target_namespaces(check, &desired.object, &facts, context)? {
-        Ok(namespaces) => namespaces,
-        Err(finding) => return Ok(ObjectTemplatePlan::saying(finding)),
-    };
     let mut waiting = BTreeSet::new();
     let mut objects = Vec::new();
-    for namespace in namespaces {
-        match names(desired, namespace.as_deref(), context)? {
-            Names::Unnamed => match object::unnamed(desired, namespace.as_deref(), context) {
-                Ok(plan) => objects.push(plan),
-                Err(references) => waiting.extend(references),
-            },
-            Names::Named(names) => {
-                for name in names {
-                    let key = ObjectKey { gvk: gvk.clone(), namespace: namespace.clone(), name };
-                    let entry = situation.inventory.entry(&check.name, &key);
-                    let none = WrittenLists::default();
-                    let written = entry.map_or(&none, |entry| &entry.lists);
-                    let manifest = placed(&desired.object, &key);
-                    match object::named(desired, &manifest, &key, written, context) {
-                        Ok(plan) => {
-                            let changes = plan.step.changes();
-                            claims.push(Claim { key, wish: wish.clone(), changes });
-                            let created = plan.observed.as_ref().is_some_and(|observed| {
-                                entry.is_some_and(|entry| entry.created && entry.is_of(observed))
-                            });
-                            objects.push(ObjectPlan { created, ..plan });
-                        }
-                        Err(references) => waiting.extend(references),
-                    }
-                }
+    let mut shown = RecordDiff::None;
+    for desired in &targets.desired {
+        shown = record_diff(desired, targets.sensitive);
+        let planned = match desired.object.key() {
+            Some(key) => {
+                named(check, desired, ObjectKey { gvk: targets.gvk.clone(), ..key }, situation, context)
             }
+            None => object::unnamed(desired, desired.object.namespace(), context),
+        };
+        match planned {
+            Ok(plan) => {
+                if let (Some(key), true) = (&plan.key, desired.object.name().is_some()) {
+                    let wish = Wish::of(desired, object::rules(desired));
+                    claims.push(Claim { key: key.clone(), wish, changes: plan.step.changes() });
+                }
+                objects.push(plan);
+            }
+            Err(references) => waiting.extend(references),
         }
     }
     if !waiting.is_empty() {
         return Err(waiting);
     }
-    if objects.is_empty() {
-        let message = format!("No objects of kind {} were matched from the policy objectSelector", gvk.kind);
-        objects.push(object::without_key(nothing_to_check(message)));
-    }
+    objects.extend(targets.clear.into_iter().map(object::absent));
     Ok(ObjectTemplatePlan {
-        plural: facts.plural,
-        record_diff: record_diff(desired, sensitive),
-        gvk: Some(gvk),
+        plural: targets.facts.plural,
+        gvk: Some(targets.gvk),
+        record_diff: shown,
         objects,
     })
 }
 
-/// The desired object at its place.
-fn placed(object: &Manifest, key: &ObjectKey) -> Manifest {
-    object.clone().with_namespace(key.namespace.as_deref()).with_name(&key.name)
-}
-
-fn target_namespaces(
+fn named(
     check: &Check,
-    object: &Manifest,
-    facts: &KindFacts,
-    context: &Context<'_>,
-) -> Result<Result<Vec<Option<String>>, Finding>, BTreeSet<Reference>> {
-    if !facts.namespaced {
-        return Ok(Ok(vec![None]));
-    }
-    if let Some(namespace) = object.namespace() {
-        return Ok(Ok(vec![Some(namespace.to_owned())]));
-    }
-    let selected = match &check.policy.spec.namespace_selector {
-        None => Vec::new(),
-        Some(selector) => {
-            let gvk = GroupVersionKind::new("v1", "Namespace");
-            match context.observed.list(&gvk, None) {
-                Answer::Found(all) => namespaces::select(selector, all.iter().map(AsRef::as_ref)),
-                Answer::NotYetKnown => {
-                    return Err(BTreeSet::from([Reference { gvk, namespace: None, name: None }]));
-                }
-                Answer::NotFound | Answer::KindNotInstalled | Answer::Denied(_) => Vec::new(),
-            }
-        }
-    };
-    if selected.is_empty() {
-        let name = object.name().map(|name| format!(" {name}")).unwrap_or_default();
-        let message = format!(
-            "namespaced object{name} of kind {} has no namespace specified from the policy namespaceSelector nor the \
-             object metadata",
-            object.kind()
-        );
-        return Ok(Err(object::told(None, "K8s missing namespace", message)));
-    }
-    Ok(Ok(selected.into_iter().map(Some).collect()))
-}
-
-enum Names {
-    Named(Vec<String>),
-    Unnamed,
-}
-
-fn names(
     desired: &DesiredTemplate,
-    namespace: Option<&str>,
+    key: ObjectKey,
+    situation: &Situation<'_>,
     context: &Context<'_>,
-) -> Result<Names, BTreeSet<Reference>> {
-    if let Some(name) = desired.object.name() {
-        return Ok(Names::Named(vec![name.to_owned()]));
-    }
-    let Some(selector) = &desired.template.object_selector else { return Ok(Names::Unnamed) };
-    let gvk = desired.object.gvk();
-    match context.observed.list(&gvk, namespace) {
-        Answer::Found(listed) => Ok(Names::Named(
-            listed
-                .iter()
-                .filter(|existing| selector.matches(&existing.labels()))
-                .filter_map(|existing| existing.name().map(ToOwned::to_owned))
-                .collect(),
-        )),
-        Answer::NotYetKnown => {
-            Err(BTreeSet::from([Reference { gvk, namespace: namespace.map(ToOwned::to_owned), name: None }]))
-        }
-        Answer::NotFound | Answer::KindNotInstalled | Answer::Denied(_) => Ok(Names::Named(Vec::new())),
-    }
-}
-
-fn whole(object: &Manifest) -> Reference {
-    Reference { gvk: object.gvk(), namespace: object.namespace().map(ToOwned::to_owned), name: None }
+) -> Result<ObjectPlan, BTreeSet<Reference>> {
+    let entry = situation.inventory.entry(&check.name, &key);
+    let none = WrittenLists::default();
+    let written = entry.map_or(&none, |entry| &entry.lists);
+    let plan = object::named(desired, &desired.object, &key, written, context)?;
+    let created = plan
+        .observed
+        .as_ref()
+        .is_some_and(|observed| entry.is_some_and(|entry| entry.created && entry.is_of(observed)));
+    Ok(ObjectPlan { created, ..plan })
 }

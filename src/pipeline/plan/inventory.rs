@@ -217,7 +217,8 @@ pub fn recorded(
             (PruneAction::Hold(why), _) => {
                 entries.push(Entry { held: Some(why.clone()), ..prune.entry.clone() });
             }
-            (PruneAction::Unreadable(_), _) | (PruneAction::Delete, Some(Err(_)) | None) => {
+            (PruneAction::Unreadable(_) | PruneAction::Leaving, _)
+            | (PruneAction::Delete, Some(Err(_)) | None) => {
                 entries.push(prune.entry.clone());
             }
             (PruneAction::Delete, Some(Ok(()))) | (PruneAction::Forget, _) => {}

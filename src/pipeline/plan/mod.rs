@@ -8,10 +8,11 @@ pub mod assess;
 pub mod check;
 pub mod collisions;
 pub mod inventory;
-mod namespaces;
 mod object;
 pub mod prune;
+mod selectors;
 pub mod target;
+mod targets;
 mod told;
 
 use std::collections::BTreeSet;
@@ -154,6 +155,8 @@ pub enum PruneAction {
     /// It is due, but may not be read now, in the words of the cluster: nothing is done to it until it is known, and it is
     /// kept in the inventory. An API server refuses everything for some seconds while it starts.
     Unreadable(String),
+    /// It is being deleted, but not gone yet: a finalizer may hold it. It is kept in the inventory.
+    Leaving,
     /// It is gone, or another object took its name: forget it.
     Forget,
 }

@@ -189,6 +189,12 @@ pub(super) fn unnamed(
     }))
 }
 
+/// A namespace without any object that must not be there.
+pub(super) fn absent(namespace: Option<String>) -> ObjectPlan {
+    let reason = Reason::NotFoundAsExpected;
+    without_key(Finding { namespace, names: Vec::new(), compliant: true, reason, message: None })
+}
+
 pub(super) fn rules(desired: &DesiredTemplate) -> Rules {
     Rules {
         compliance: desired.template.compliance_type,

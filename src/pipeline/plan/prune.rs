@@ -67,6 +67,24 @@ pub fn deselected(
     if waiting.references.is_empty() { Ok(plans) } else { Err(waiting) }
 }
 
+/// Which objects of a plan that was carried out are not gone yet: a finalizer may hold them.
+pub fn remaining(plans: &[PrunePlan], observed: &dyn Lookup) -> Vec<String> {
+    let is_there = |entry: &Entry| {
+        let key = entry.key();
+        match observed.get(&key.gvk, key.namespace.as_deref(), &key.name) {
+            Answer::Found(found) => found.is_deleting() && entry.is_of(&found),
+            Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => false,
+        }
+    };
+    plans
+        .iter()
+        .filter(|plan| {
+            matches!(plan.action, PruneAction::Delete | PruneAction::Leaving) && is_there(&plan.entry)
+        })
+        .map(|plan| plan.entry.key().to_string())
+        .collect()
+}
+
 fn action(
     entry: &Entry,
     behaviour: PruneObjectBehavior,
@@ -93,8 +111,11 @@ fn action(
         PruneObjectBehavior::DeleteIfCreated => entry.created && same_object,
         PruneObjectBehavior::DeleteAll => true,
     };
-    if !due || existing.is_deleting() {
+    if !due {
         return Ok(PruneAction::Forget);
+    }
+    if existing.is_deleting() {
+        return Ok(PruneAction::Leaving);
     }
     Ok(match guard::deletion(&key, allow_destructive) {
         DeletionVerdict::Allowed => PruneAction::Delete,

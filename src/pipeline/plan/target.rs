@@ -31,6 +31,9 @@ pub enum TargetError {
         /// What is wrong.
         message: String,
     },
+    /// A label or an annotation is no text.
+    #[error("{0}")]
+    Text(String),
     /// The names that Velero derives would be too long.
     #[error(transparent)]
     NameTooLong(#[from] NameTooLong),
@@ -56,6 +59,15 @@ pub struct DesiredTemplate {
     pub notes: Vec<String>,
 }
 
+/// Reads the fields of an object template, resolved or not.
+pub fn template(index: usize, policy: &str, entry: &Value) -> Result<ObjectTemplate, TargetError> {
+    serde_json::from_value(entry.clone()).map_err(|error| TargetError::Malformed {
+        index,
+        policy: policy.to_owned(),
+        message: error.to_string(),
+    })
+}
+
 /// Reads one resolved entry of `object-templates` of the check `policy`.
 pub fn read(
     index: usize,
@@ -64,11 +76,16 @@ pub fn read(
     cluster: &ClusterFacts,
 ) -> Result<DesiredTemplate, TargetError> {
     let malformed = |message: String| TargetError::Malformed { index, policy: policy.to_owned(), message };
-    let template: ObjectTemplate =
-        serde_json::from_value(entry.clone()).map_err(|error| malformed(error.to_string()))?;
+    let template = template(index, policy, entry)?;
     let object =
         Manifest::parse(trimmed(template.object_definition.clone())).map_err(|error| match error {
             ManifestError::MissingType { .. } => TargetError::NoType { index, policy: policy.to_owned() },
+            ManifestError::Metadata { path: "metadata.labels", .. } => {
+                TargetError::Text(odd_text("label", "labels", &template.object_definition))
+            }
+            ManifestError::Metadata { path: "metadata.annotations", .. } => {
+                TargetError::Text(odd_text("annotation", "annotations", &template.object_definition))
+            }
             other @ (ManifestError::NotAMapping { .. } | ManifestError::Metadata { .. }) => {
                 malformed(other.to_string())
             }
@@ -82,6 +99,33 @@ pub fn read(
     let (object, translations) = translate::modernise(object, &cluster.target);
     let notes = translations.iter().map(ToString::to_string).collect();
     Ok(DesiredTemplate { template, object, notes })
+}
+
+/// What is wrong with labels or annotations, in the words of Go's accessors.
+fn odd_text(word: &str, field: &str, definition: &Value) -> String {
+    let value = &definition["metadata"][field];
+    let go_type = |value: &Value| match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    };
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let odd = value.as_object().and_then(|texts| texts.iter().find(|(_, text)| !text.is_string()));
+    let fault = match odd {
+        Some((key, text)) => format!(
+            "contains non-string value in the map under key {key:?}: {} is of the type {}, expected string",
+            shown(text),
+            go_type(text)
+        ),
+        None => {
+            format!("{} is of the type {}, expected map[string]interface{{}}", shown(value), go_type(value))
+        }
+    };
+    format!("invalid {word}, error: .{field} accessor error: {fault}")
 }
 
 /// Names and kinds may carry line breaks of multi-line templates.

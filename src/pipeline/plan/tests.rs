@@ -14,6 +14,7 @@ use crate::api::object::GroupVersionKind;
 use crate::pipeline::plan::assess;
 use crate::pipeline::policy::checks::{self, Check};
 use crate::pipeline::render::lookup::{Answer, Lookup};
+use crate::pipeline::render::{ObjectVariables, RenderedEntry};
 
 /// Per pruned object, whether it is gone.
 type Pruned = Vec<Option<Result<(), String>>>;
@@ -62,7 +63,10 @@ impl Cluster {
                 self.objects.remove(&prune.entry.key());
                 Some(Ok(()))
             }
-            PruneAction::Hold(_) | PruneAction::Unreadable(_) | PruneAction::Forget => None,
+            PruneAction::Hold(_)
+            | PruneAction::Unreadable(_)
+            | PruneAction::Leaving
+            | PruneAction::Forget => None,
         });
         (results, pruned.collect())
     }
@@ -111,8 +115,11 @@ fn check(remediation: &str, spec: Value) -> Check {
 }
 
 fn planned(check: &Check, templates: &[Value], cluster: &Cluster, inventory: &Inventory) -> CheckPlan {
-    let resolved: Vec<_> = templates.iter().cloned().map(Ok).collect();
-    let entries = Entries { resolved: &resolved, skipped: &BTreeSet::new(), sensitive: false };
+    let resolved: Vec<_> =
+        templates.iter().cloned().map(|entry| Ok(RenderedEntry::Resolved(entry))).collect();
+    let per_object = |_: usize, _: &ObjectVariables| Err(BTreeSet::new());
+    let entries =
+        Entries { resolved: &resolved, skipped: &BTreeSet::new(), sensitive: false, per_object: &per_object };
     let facts = ClusterFacts { name: "c1".to_owned(), ..ClusterFacts::default() };
     let situation = Situation {
         observed: cluster,

@@ -218,6 +218,17 @@ fn related_objects(
         return Vec::new();
     };
     let (existing, updated) = sides(object, result);
+    let current = match result {
+        StepResult::Created(server) | StepResult::Updated(server) | StepResult::Recreated(server) => {
+            Some(Arc::new(server.as_ref().clone()))
+        }
+        StepResult::Deleted => None,
+        StepResult::NotTaken
+        | StepResult::Unchanged(_)
+        | StepResult::Differs(_)
+        | StepResult::NotGone
+        | StepResult::Refused { .. } => existing.clone(),
+    };
     let properties = properties(plan, object, result, existing.as_deref(), updated.as_deref(), sensitive);
     let names = match object.finding.names.as_slice() {
         [] => vec![NO_NAME.to_owned()],
@@ -236,6 +247,7 @@ fn related_objects(
                 },
                 existing: existing.clone(),
                 updated: updated.clone(),
+                current: current.clone(),
             }
         })
         .collect()

@@ -3,28 +3,27 @@
 //! Source: the config-policy-controller of Open Cluster Management, whose messages these are.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use serde_json::{Map, Value as Json};
 
-use super::engine::go::value::Struct;
+use super::encryption::{self, Encryption, EncryptionError};
 use super::engine::go::{Value, format};
 use super::hub::holds;
 use super::lookup::Lookup;
 use super::resolve::{Language, Source, Templates, resolve};
-use super::session::Session;
-use super::{Asked, ClusterContext, ClusterRendered, RenderError, not_yet_known, protect};
+use super::session::{Rules, Session};
+use super::variables;
+use super::{
+    Asked, ClusterContext, ClusterRendered, ObjectRendered, ObjectVariables, RenderError, RenderedEntry,
+    not_yet_known, protect,
+};
 use crate::api::object::json_type;
 use crate::yaml::{self, Dialect};
 
 /// Switches templates off.
 const DISABLE_TEMPLATES: &str = "policy.open-cluster-management.io/disable-templates";
-/// What a value starts with that another hub has encrypted.
-const ENCRYPTED: &str = "$ocm_encrypted:";
 /// Go's type of the list that object templates are decoded into.
 const LIST_TYPE: &str = "[]v1.ObjectTemplate";
-/// Context variables that need the objects that a template selects.
-const PER_OBJECT: &[&str] = &["ObjectNamespace", "ObjectName", "Object"];
 
 pub(super) fn render(
     templates: &Templates,
@@ -32,7 +31,11 @@ pub(super) fn render(
     context: &ClusterContext,
     lookup: &dyn Lookup,
 ) -> (Result<ClusterRendered, RenderError>, Asked) {
-    let mut session = Session::on_cluster(lookup, &context.claims);
+    let keys = match decryption(configuration_policy, context) {
+        Ok(keys) => keys,
+        Err(error) => return (Err(error), Asked::default()),
+    };
+    let mut session = session(context, keys, lookup);
     let mut skipped = BTreeSet::new();
     let result = object_templates(templates, configuration_policy, &mut session, &mut skipped);
     if session.is_pending() {
@@ -40,15 +43,91 @@ pub(super) fn render(
     }
     let rendered = result.map(|mut object_templates| {
         let mut sensitive = session.sensitive;
-        for template in object_templates.iter_mut().flatten() {
-            sensitive |= protect::reveal(template, &context.protected);
+        for entry in object_templates.iter_mut().flatten() {
+            if let RenderedEntry::Resolved(template) = entry {
+                sensitive |= protect::reveal(template, &context.protected);
+            }
         }
         ClusterRendered { object_templates, skipped, sensitive }
     });
     (rendered, session.asked)
 }
 
-type ObjectTemplates = Result<Vec<Result<Json, RenderError>>, RenderError>;
+/// One entry of `object-templates` for one object.
+pub(super) fn render_object(
+    templates: &Templates,
+    configuration_policy: &Json,
+    index: usize,
+    variables: &ObjectVariables,
+    context: &ClusterContext,
+    lookup: &dyn Lookup,
+) -> (Result<ObjectRendered, RenderError>, Asked) {
+    let entry = configuration_policy
+        .get("spec")
+        .and_then(|spec| spec.get("object-templates")?.as_array()?.get(index));
+    let Some(entry) = entry else {
+        let fault = RenderError::Result(format!("there is no object template at index {index}"));
+        return (Err(fault), Asked::default());
+    };
+    let keys = match decryption(configuration_policy, context) {
+        Ok(keys) => keys,
+        Err(error) => return (Err(error), Asked::default()),
+    };
+    let mut session = session(context, keys, lookup);
+    let result = if are_disabled(configuration_policy) {
+        Ok(entry.clone())
+    } else {
+        resolve_entry(templates, entry, &variables::struct_of(variables), &mut session)
+    };
+    if session.is_pending() {
+        return (Err(not_yet_known(&session.asked)), session.asked);
+    }
+    let rendered = result.map(|mut template| {
+        let sensitive = session.sensitive | protect::reveal(&mut template, &context.protected);
+        ObjectRendered { template, skipped: session.skipped, sensitive }
+    });
+    (rendered, session.asked)
+}
+
+fn session<'s>(
+    context: &'s ClusterContext,
+    decryption: Option<Encryption>,
+    lookup: &'s dyn Lookup,
+) -> Session<'s> {
+    let rules =
+        Rules { claims: Some(&context.claims), decryption, ambient: context.ambient, ..Rules::default() };
+    Session::new(lookup, rules)
+}
+
+/// What decrypts the values of a policy. Only one with the annotation has any.
+fn decryption(policy: &Json, context: &ClusterContext) -> Result<Option<Encryption>, RenderError> {
+    let annotation = policy
+        .get("metadata")
+        .and_then(|metadata| metadata.get("annotations")?.get(encryption::VECTOR_ANNOTATION)?.as_str())
+        .filter(|annotation| !annotation.is_empty() && !are_disabled(policy));
+    let Some(annotation) = annotation else { return Ok(None) };
+    let fault = |error: EncryptionError| RenderError::Encryption(error.report());
+    let vector = encryption::vector(annotation).map_err(fault)?;
+    let keys = context.encryption.clone().ok_or_else(|| {
+        let (namespace, secret) = (&context.cluster, encryption::KEY_SECRET);
+        RenderError::Encryption(format!(
+            "failed to get the encryption key from Secret {namespace}/{secret}: secrets \"{secret}\" not found"
+        ))
+    })?;
+    keys.check().map_err(fault)?;
+    Ok(Some(Encryption { keys, vector }))
+}
+
+type ObjectTemplates = Result<Vec<Result<RenderedEntry, RenderError>>, RenderError>;
+
+/// Whether the annotation switches templates off. A text that is no truth value is passed over.
+fn are_disabled(policy: &Json) -> bool {
+    policy
+        .get("metadata")
+        .and_then(|metadata| metadata.get("annotations")?.get(DISABLE_TEMPLATES)?.as_str())
+        .and_then(format::parse_bool)
+        .unwrap_or(false)
+}
 
 fn object_templates(
     templates: &Templates,
@@ -58,11 +137,7 @@ fn object_templates(
 ) -> ObjectTemplates {
     let empty = Map::new();
     let spec = policy.get("spec").and_then(Json::as_object).unwrap_or(&empty);
-    let disabled = policy
-        .get("metadata")
-        .and_then(|metadata| metadata.get("annotations")?.get(DISABLE_TEMPLATES)?.as_str())
-        .and_then(format::parse_bool)
-        .unwrap_or(false);
+    let disabled = are_disabled(policy);
     if let Some(raw) = spec.get("object-templates-raw").and_then(Json::as_str)
         && !raw.is_empty()
     {
@@ -78,7 +153,14 @@ fn object_templates(
     };
     let mut resolved = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
-        resolved.push(if disabled { Ok(entry.clone()) } else { resolve_entry(templates, entry, session) });
+        let used = variables::used(entry);
+        resolved.push(if disabled {
+            Ok(RenderedEntry::Resolved(entry.clone()))
+        } else if used.any() {
+            Ok(RenderedEntry::PerObject(used))
+        } else {
+            resolve_entry(templates, entry, &variables::no_fields(), session).map(RenderedEntry::Resolved)
+        });
         if std::mem::take(&mut session.skipped) {
             skipped.insert(index);
         }
@@ -89,15 +171,21 @@ fn object_templates(
 fn resolve_entry(
     templates: &Templates,
     entry: &Json,
+    context: &Value,
     session: &mut Session<'_>,
 ) -> Result<Json, RenderError> {
     let Some(definition) = entry.get("objectDefinition") else { return Ok(entry.clone()) };
-    check_encrypted(holds(definition, ENCRYPTED))?;
-    if !holds(definition, Language::ObjectTemplate.delimiters().left) {
+    let has_template = holds(definition, &Language::ObjectTemplate.delimiters().left);
+    if !has_template && !holds(definition, encryption::PREFIX) {
         return Ok(entry.clone());
     }
     let source = Source::Json(definition);
-    let resolved = resolve(templates, &source, Language::ObjectTemplate, &context_struct(), session)?;
+    let resolved = resolve(templates, &source, Language::ObjectTemplate, context, session);
+    if session.skipped {
+        // What happens after a template took itself out does not matter.
+        return Ok(entry.clone());
+    }
+    let resolved = resolved?;
     let mut entry = entry.clone();
     entry["objectDefinition"] = resolved;
     Ok(entry)
@@ -109,24 +197,15 @@ fn raw_templates(
     disabled: bool,
     session: &mut Session<'_>,
 ) -> ObjectTemplates {
-    if disabled || !raw.contains("{{") && !raw.contains(ENCRYPTED) {
+    if disabled || !raw.contains("{{") && !raw.contains(encryption::PREFIX) {
         let prefix = "Error parsing object-templates-raw YAML";
         let value = yaml::read(raw, Dialect::Kubernetes).map_err(|error| {
             RenderError::Result(format!("{prefix}: error converting YAML to JSON: yaml: {error}"))
         })?;
         return listed(value, &format!("{prefix}: error unmarshaling JSON: while decoding JSON: json"));
     }
-    check_encrypted(raw.contains(ENCRYPTED))?;
-    let value = resolve(templates, &Source::Text(raw), Language::Raw, &context_struct(), session)?;
+    let value = resolve(templates, &Source::Text(raw), Language::Raw, &variables::no_fields(), session)?;
     listed(value, "failed unmarshalling resolved object-templates-raw template: json")
-}
-
-fn check_encrypted(found: bool) -> Result<(), RenderError> {
-    if !found {
-        return Ok(());
-    }
-    let reason = "a value was encrypted by another hub, whose key is not here";
-    Err(RenderError::Template(format!("failed to decrypt a value starting with {ENCRYPTED}: {reason}")))
 }
 
 /// The entries of a list of object templates; nothing at all is an empty list.
@@ -146,18 +225,8 @@ fn listed(value: Json, prefix: &str) -> ObjectTemplates {
         Json::Null => Ok(Vec::new()),
         Json::Array(entries) => match entries.iter().find(|entry| !entry.is_object()) {
             Some(entry) => Err(fault(entry, "v1.ObjectTemplate")),
-            None => Ok(entries.into_iter().map(Ok).collect()),
+            None => Ok(entries.into_iter().map(|entry| Ok(RenderedEntry::Resolved(entry))).collect()),
         },
         other => Err(fault(&other, LIST_TYPE)),
     }
-}
-
-/// The cluster phase has no variables yet that do not depend on the selected objects.
-fn context_struct() -> Value {
-    Value::Struct(Rc::new(Struct {
-        type_name: "struct {}".to_owned(),
-        fields: Vec::new(),
-        shown: "{}".to_owned(),
-        unavailable: Some((PER_OBJECT, "is not supported yet")),
-    }))
 }

@@ -10,8 +10,10 @@ use super::engine::go::Value;
 use super::engine::go::value::Struct;
 use super::lookup::Lookup;
 use super::resolve::{Language, Source, Templates, resolve};
-use super::session::{Restriction, Session};
-use super::{Asked, HubContext, HubRendered, ProtectedValues, RenderError, not_yet_known};
+use super::session::{ClusterScoped, Protection, Restriction, Rules, Session};
+use super::{
+    Asked, HUB_ADDITIONAL_INDENTATION, HubContext, HubRendered, ProtectedValues, RenderError, not_yet_known,
+};
 
 /// Type of the context in Go, as error texts show it.
 const CONTEXT_TYPE: &str = "struct { ManagedClusterName string; ManagedClusterLabels map[string]string; \
@@ -23,13 +25,22 @@ pub(super) fn render(
     context: &HubContext,
     lookup: &dyn Lookup,
 ) -> (Result<HubRendered, RenderError>, Asked) {
-    if !holds(definition, Language::Hub.delimiters().left) {
+    if !holds(definition, &Language::Hub.delimiters().left) {
         let definition = definition.clone();
         let protected = ProtectedValues::default();
         return (Ok(HubRendered { definition, protected, sensitive: false }), Asked::default());
     }
-    let restriction = Restriction { namespace: &context.policy_namespace, cluster: &context.cluster };
-    let mut session = Session::on_hub(lookup, Some(restriction));
+    let own = [ClusterScoped::managed_cluster(&context.cluster)];
+    let rules = Rules {
+        restriction: context
+            .is_restricted
+            .then_some(Restriction { namespace: &context.policy_namespace, cluster_scoped: &own }),
+        protection: context.encryption.clone().map_or(Protection::Tokens, Protection::Encrypted),
+        additional_indentation: HUB_ADDITIONAL_INDENTATION,
+        ambient: context.ambient,
+        ..Rules::default()
+    };
+    let mut session = Session::new(lookup, rules);
     let source = Source::Json(definition);
     let result = resolve(templates, &source, Language::Hub, &struct_of(context), &mut session);
     if session.is_pending() {
@@ -45,16 +56,12 @@ pub(super) fn render(
 
 /// The context as templates see it.
 pub(super) fn struct_of(context: &HubContext) -> Value {
-    Value::Struct(Rc::new(Struct {
-        type_name: CONTEXT_TYPE.to_owned(),
-        fields: vec![
-            ("ManagedClusterName", Value::text(&context.cluster)),
-            ("ManagedClusterLabels", Value::text_map(&context.labels)),
-            ("PolicyMetadata", Value::from_json(&context.policy_metadata)),
-        ],
-        shown: format!("{{{} …}}", context.cluster),
-        unavailable: None,
-    }))
+    let fields = vec![
+        ("ManagedClusterName", Value::text(&context.cluster)),
+        ("ManagedClusterLabels", Value::text_map(&context.labels)),
+        ("PolicyMetadata", Value::from_json(&context.policy_metadata)),
+    ];
+    Value::Struct(Rc::new(Struct::new(CONTEXT_TYPE, fields)))
 }
 
 /// Whether a string or key of a value holds a text.

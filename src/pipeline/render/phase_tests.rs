@@ -6,7 +6,10 @@ use serde_json::{Value as Json, json};
 
 use super::lookup::Reference;
 use super::tests::Snapshot;
-use super::{Asked, ClusterContext, ClusterRendered, HubContext, HubRendered, RenderError, Renderer};
+use super::{
+    Asked, ClusterContext, ClusterRendered, HubContext, HubRendered, ObjectVariables, RenderError,
+    RenderedEntry, Renderer, VariablesUsed,
+};
 use crate::api::object::GroupVersionKind;
 
 fn config_map(namespace: &str, name: &str, data: &Json) -> Json {
@@ -37,6 +40,7 @@ fn on_hub(value: &Json, snapshot: &Snapshot) -> (Result<HubRendered, RenderError
         ]),
         policy_metadata: json!({"name": "p", "namespace": "policies", "labels": {}, "annotations": {}}),
         policy_namespace: "policies".to_owned(),
+        ..HubContext::default()
     };
     Renderer::new().hub_phase(&json!({ "value": value }), &context, snapshot)
 }
@@ -60,7 +64,10 @@ fn on_cluster(spec: &Json, snapshot: &Snapshot) -> (Result<ClusterRendered, Rend
 fn raw(text: &str) -> Result<Vec<Json>, String> {
     let (rendered, _) = on_cluster(&json!({"object-templates-raw": text}), &snapshot());
     let rendered = rendered.map_err(|error| error.to_string())?;
-    rendered.object_templates.into_iter().map(|entry| entry.map_err(|error| error.to_string())).collect()
+    let entries = rendered.object_templates.into_iter();
+    entries
+        .map(|entry| entry.map(|entry| entry.resolved().unwrap().clone()).map_err(|e| e.to_string()))
+        .collect()
 }
 
 #[test]
@@ -135,12 +142,16 @@ fn protected_values_never_stand_in_the_rendered_text() {
     let policy = json!({"spec": {"object-templates": [
         {"complianceType": "musthave", "objectDefinition": rendered.definition}
     ]}});
-    let context = ClusterContext { claims: BTreeMap::new(), protected: rendered.protected };
+    let context = ClusterContext {
+        claims: BTreeMap::new(),
+        protected: rendered.protected,
+        ..ClusterContext::default()
+    };
     let (rendered, _) = Renderer::new().cluster_phase(&policy, &context, &snapshot());
     let rendered = rendered.unwrap();
     assert!(rendered.sensitive);
     assert_eq!(
-        rendered.object_templates[0].as_ref().unwrap()["objectDefinition"]["value"],
+        rendered.object_templates[0].as_ref().unwrap().resolved().unwrap()["objectDefinition"]["value"],
         json!(["aHVudGVyMi1zZWNyZXQ=", "hunter2-secret5", "", {"data": {"k": "aHVudGVyMi1zZWNyZXQ="}}])
     );
 }
@@ -206,7 +217,7 @@ fn object_templates_raw_is_a_list() {
     assert!(
         raw("{{ .ObjectName }}")
             .unwrap_err()
-            .ends_with("the template variable .ObjectName is not supported yet")
+            .ends_with("at <.ObjectName>: can't evaluate field ObjectName in type struct {}")
     );
     assert!(raw("{{ skipObject }}").unwrap_err().ends_with("function \"skipObject\" not defined"));
     assert!(raw("a: $ocm_encrypted:abcd").unwrap_err().contains("encrypted by another hub"));
@@ -225,7 +236,7 @@ fn an_error_of_an_object_template_is_its_own() {
     ]});
     let (rendered, _) = on_cluster(&spec, &snapshot());
     let rendered = rendered.unwrap();
-    assert_eq!(rendered.object_templates[0], Ok(entry("c1")));
+    assert_eq!(rendered.object_templates[0], Ok(RenderedEntry::Resolved(entry("c1"))));
     assert_eq!(
         rendered.object_templates[1].as_ref().unwrap_err().to_string(),
         "failed to resolve the template {\"data\":{\"v\":\"{{ printf \\\"%s\\\" (env \\\"HOME\\\") }}\\n\"}}: template: \
@@ -233,7 +244,7 @@ fn an_error_of_an_object_template_is_its_own() {
          function 'env' is considered a security risk"
     );
     assert!(rendered.object_templates[3].as_ref().unwrap_err().to_string().ends_with("but received 'no'"));
-    assert_eq!(rendered.object_templates[4], Ok(entry("plain")));
+    assert_eq!(rendered.object_templates[4], Ok(RenderedEntry::Resolved(entry("plain"))));
     assert_eq!(rendered.skipped.into_iter().collect::<Vec<_>>(), [2]);
 }
 
@@ -244,7 +255,8 @@ fn templates_can_be_switched_off() {
         "spec": {"object-templates": [{"objectDefinition": {"a": "{{ x }}"}}]}
     });
     let (rendered, _) = Renderer::new().cluster_phase(&policy, &ClusterContext::default(), &snapshot());
-    assert_eq!(rendered.unwrap().object_templates, [Ok(json!({"objectDefinition": {"a": "{{ x }}"}}))]);
+    let untouched = json!({"objectDefinition": {"a": "{{ x }}"}});
+    assert_eq!(rendered.unwrap().object_templates, [Ok(RenderedEntry::Resolved(untouched))]);
 }
 
 #[test]
@@ -297,9 +309,58 @@ fn a_renderer_forgets_nothing_that_matters() {
             labels: BTreeMap::new(),
             policy_metadata: json!({}),
             policy_namespace: "policies".to_owned(),
+            ..HubContext::default()
         };
         let definition = json!("{{hub .ManagedClusterName hub}}");
         let result = renderer.hub_phase(&definition, &context, &snapshot()).0;
         assert_eq!(result.unwrap().definition, json!(cluster));
     }
+}
+
+#[test]
+fn variables_of_the_object_are_found_where_upstream_finds_them() {
+    for (text, namespace, name, object) in [
+        ("{{ .ObjectNamespace }}", true, false, false),
+        ("{{ .ObjectNamespaces }}", true, false, false),
+        ("{{ .ObjectName }}", false, true, false),
+        ("{{ .ObjectNames }}", false, false, false),
+        ("{{ .Object.spec.x }}", false, false, true),
+        ("{{ $.Object }}{{ .ObjectName}}", false, true, true),
+        ("{{ .Objects }}", false, false, false),
+        (".Object and no template", false, false, false),
+        ("{{ 1 }} .Object", false, false, true),
+    ] {
+        let entry = json!({"objectDefinition": {"a": [{"b": text}]}});
+        assert_eq!(Renderer::variables(&entry), VariablesUsed { namespace, name, object }, "{text}");
+    }
+}
+
+#[test]
+fn an_entry_that_names_its_object_is_resolved_for_each() {
+    let entry = |value: &str| json!({"complianceType": "musthave", "objectDefinition": {"v": value}});
+    let policy = json!({"spec": {"object-templates": [
+        entry("{{ .ObjectNamespace }}/{{ .ObjectName }}/{{ .Object.data.x }}{{ .Object.metadata.managedFields }}"),
+        entry("{{ if not .Object }}{{ skipObject }}{{ fail \"x\" }}{{ end }}"),
+        entry("{{ .ObjectName }}"),
+    ]}});
+    let renderer = Renderer::new();
+    let context = ClusterContext::default();
+    let (rendered, _) = renderer.cluster_phase(&policy, &context, &snapshot());
+    let kinds = rendered.unwrap().object_templates;
+    assert!(kinds.iter().all(|entry| matches!(entry, Ok(RenderedEntry::PerObject(used)) if used.any())));
+    let render = |index: usize, namespace: &str, name: &str, object: Option<Json>| {
+        let variables = ObjectVariables { namespace: namespace.to_owned(), name: name.to_owned(), object };
+        renderer.object_template(&policy, index, &variables, &context, &snapshot()).0
+    };
+    let live = json!({"data": {"x": 5}, "metadata": {"managedFields": [1]}});
+    let rendered = render(0, "ns", "n", Some(live)).unwrap();
+    assert_eq!(rendered.template["objectDefinition"]["v"], "ns/n/5<no value>");
+    assert!(!rendered.skipped && !rendered.sensitive);
+    assert!(render(1, "ns", "n", None).unwrap().skipped);
+    assert_eq!(render(2, "", "n", None).unwrap().template["objectDefinition"]["v"], "n");
+    for (namespace, type_name) in [("ns", "struct { ObjectNamespace string }"), ("", "struct {}")] {
+        let error = render(2, namespace, "", None).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("can't evaluate field ObjectName in type {type_name}")), "{error}");
+    }
+    assert!(render(3, "", "", None).is_err());
 }

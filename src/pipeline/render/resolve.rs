@@ -3,6 +3,7 @@
 //! Source: `ResolveTemplate` of go-template-utils. A parsed template is kept for the next cluster: between the clusters of a
 //! fleet only contexts and look-ups differ.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,6 +37,7 @@ impl Language {
         }
     }
 
+    /// By how many spaces its `indent` shifts further.
     fn additional_indentation(self) -> usize {
         match self {
             Self::Hub => HUB_ADDITIONAL_INDENTATION,
@@ -46,7 +48,7 @@ impl Language {
     fn parse(self, text: &str) -> Result<Template, String> {
         let delimiters = self.delimiters();
         let processed = delimiters.rewrite(text, self.additional_indentation());
-        Template::parse(&processed, (delimiters.left, delimiters.right), &|name| {
+        Template::parse(&processed, (&delimiters.left, &delimiters.right), &|name| {
             functions::find(name).filter(|function| match function.availability {
                 Availability::Everywhere => true,
                 Availability::ObjectTemplates => self == Self::ObjectTemplate,
@@ -120,8 +122,23 @@ pub(crate) fn resolve(
         }
         Source::Text(text) => text,
     };
-    let template = templates.get(language, text);
-    let template = template.as_ref().as_ref().map_err(|reason| {
+    let template = match session.decrypted(text).map_err(RenderError::Template)? {
+        Cow::Borrowed(text) => templates.get(language, text),
+        // A text with plain values of Secrets is not kept.
+        Cow::Owned(text) => Arc::new(language.parse(&text)),
+    };
+    carry_out(template.as_ref(), source, context, session).map(|(value, _)| value)
+}
+
+/// Carries out a parsed template; gives the value and its text.
+pub(crate) fn carry_out(
+    template: &Result<Template, String>,
+    source: &Source<'_>,
+    context: &Value,
+    session: &mut Session<'_>,
+) -> Result<(Json, String), RenderError> {
+    let template = template.as_ref().map_err(|reason| {
+        let reason = session.censor(reason.clone(), false);
         RenderError::Template(format!(
             "failed to parse the template JSON string {}: {reason}",
             source.shown()
@@ -130,8 +147,9 @@ pub(crate) fn resolve(
     let resolved = template.execute(context, session).map_err(|failure| {
         RenderError::Template(format!("failed to resolve the template {}: {}", source.shown(), failure.0))
     })?;
-    yaml::read(&resolved, Dialect::Template).map_err(|error| {
+    let value = yaml::read(&resolved, Dialect::Template).map_err(|error| {
         let reason = session.censor(error.to_string(), false);
         RenderError::Result(format!("failed to convert the resolved template to JSON: {reason}"))
-    })
+    })?;
+    Ok((value, resolved))
 }

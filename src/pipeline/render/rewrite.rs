@@ -12,33 +12,38 @@ use regex::{Captures, Regex};
 /// Delimiters of a phase with the patterns made from them.
 pub(crate) struct Delimiters {
     /// `{{hub` or `{{`.
-    pub(crate) left: &'static str,
+    pub(crate) left: String,
     /// `hub}}` or `}}`.
-    pub(crate) right: &'static str,
+    pub(crate) right: String,
     data_types: Regex,
     autoindent: Regex,
 }
 
 /// `{{hub … hub}}`.
-pub(crate) static HUB: LazyLock<Delimiters> = LazyLock::new(|| Delimiters::new("{{hub", "hub}}"));
+pub(crate) static HUB: LazyLock<Delimiters> = LazyLock::new(|| constant("{{hub", "hub}}"));
 
 /// `{{ … }}`.
-pub(crate) static CLUSTER: LazyLock<Delimiters> = LazyLock::new(|| Delimiters::new("{{", "}}"));
+pub(crate) static CLUSTER: LazyLock<Delimiters> = LazyLock::new(|| constant("{{", "}}"));
+
+#[expect(clippy::expect_used, reason = "constant patterns, covered by the tests")]
+fn constant(left: &str, right: &str) -> Delimiters {
+    Delimiters::new(left, right).expect("a valid pattern")
+}
 
 impl Delimiters {
-    #[expect(clippy::expect_used, reason = "constant patterns, covered by the tests")]
-    fn new(left: &'static str, right: &'static str) -> Self {
+    /// Any delimiters. It fails only where they are too long for a pattern.
+    pub(crate) fn new(left: &str, right: &str) -> Result<Self, regex::Error> {
         let (open, close) = (regex::escape(left), regex::escape(right));
         let data_types = format!(
             r"(?-u::\s+(?:[\|>]-?\s+)?(?:'?\s*))(?<template>{open}-?(?:.*\|\s*(?:toInt|toBool|toLiteral)|(?:.*(?:copyConfigMapData|copySecretData))).*{close})(?-u:\s*'?)"
         );
         let autoindent = format!(r"(?<spaces> *)(?:'|\x22)?(?<template>{open}.*\| *autoindent *-?{close})");
-        Self {
-            left,
-            right,
-            data_types: Regex::new(&data_types).expect("a valid pattern"),
-            autoindent: Regex::new(&autoindent).expect("a valid pattern"),
-        }
+        Ok(Self {
+            left: left.to_owned(),
+            right: right.to_owned(),
+            data_types: Regex::new(&data_types)?,
+            autoindent: Regex::new(&autoindent)?,
+        })
     }
 
     /// Both rewritings. `additional_indentation` is what `indent` will add by itself.

@@ -1,15 +1,19 @@
 //! One rendering: what its functions may see, what they asked for, and which values must not show.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::encryption::Encryption;
 use super::lookup::{Answer, Lookup, Reference};
 use super::protect::token;
-use super::{Asked, ProtectedValues};
+use super::{Ambient, Asked, ProtectedValues};
 use crate::api::object::{GroupVersionKind, Manifest};
 
 /// How many bytes the functions of one rendering may produce together.
@@ -18,74 +22,122 @@ const MAX_WORK: usize = 64 << 20;
 /// What error texts say in place of a reason that could hold a secret.
 const WITHHELD: &str = "the reason is withheld because the template read a secret value";
 
-/// What the hub phase may look up: the policy's namespace and the target's ManagedCluster.
+/// What a rendering may look up: one namespace and some cluster-scoped objects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Restriction<'s> {
-    /// The root policy's namespace.
+    /// The namespace: the root policy's, in the hub phase.
     pub(crate) namespace: &'s str,
-    /// Name of the target cluster.
-    pub(crate) cluster: &'s str,
+    /// The cluster-scoped objects.
+    pub(crate) cluster_scoped: &'s [ClusterScoped],
+}
+
+/// A cluster-scoped object that may be looked up in spite of a restriction; `*` stands for any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterScoped {
+    /// The API group.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+}
+
+impl ClusterScoped {
+    /// The target of a policy: what hub templates may see beside their namespace.
+    pub fn managed_cluster(name: &str) -> Self {
+        Self {
+            group: "cluster.open-cluster-management.io".to_owned(),
+            kind: "ManagedCluster".to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn allows(&self, gvk: &GroupVersionKind, name: &str) -> bool {
+        let fits = |allowed: &str, asked: &str| allowed == "*" || allowed == asked;
+        fits(&self.group, &gvk.group) && fits(&self.kind, &gvk.kind) && fits(&self.name, name)
+    }
+}
+
+/// What becomes of values that `protect` and `fromSecret` give.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Protection {
+    /// `protect` is refused, values of Secrets come as they are.
+    #[default]
+    Off,
+    /// They leave tokens, and the values stay in memory.
+    Tokens,
+    /// They are encrypted.
+    Encrypted(Encryption),
+}
+
+/// What holds for one rendering.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rules<'s> {
+    /// What may be looked up; everything, if nothing is said.
+    pub(crate) restriction: Option<Restriction<'s>>,
+    /// Claims of the cluster; without them they are looked up.
+    pub(crate) claims: Option<&'s BTreeMap<String, String>>,
+    /// What becomes of secret values.
+    pub(crate) protection: Protection,
+    /// What decrypts values in the text.
+    pub(crate) decryption: Option<Encryption>,
+    /// By how many spaces `indent` shifts further: hub templates stand deeper in the policy than in what is resolved.
+    pub(crate) additional_indentation: usize,
+    /// Functions that may not be used, beside those that never may.
+    pub(crate) denied: &'s [String],
+    /// The moment and the randomness.
+    pub(crate) ambient: Ambient,
 }
 
 /// The state of one rendering.
 pub(crate) struct Session<'s> {
     lookup: &'s dyn Lookup,
-    /// Set in the hub phase.
-    restriction: Option<Restriction<'s>>,
-    /// Set in the cluster phase.
-    claims: Option<&'s BTreeMap<String, String>>,
+    /// What holds for it.
+    pub(crate) rules: Rules<'s>,
     /// Everything that was looked up.
     pub(crate) asked: Asked,
     /// Values behind the tokens that the hub phase put in their place.
     pub(crate) protected: ProtectedValues,
     /// Whether a plain value of a Secret got into the template.
     pub(crate) sensitive: bool,
-    /// By how many spaces `indent` shifts further: hub templates stand deeper in the policy than in what is resolved.
-    pub(crate) additional_indentation: usize,
     /// Whether `skipObject` was called.
     pub(crate) skipped: bool,
     secrets: Vec<Arc<SecretString>>,
     work: usize,
+    /// Random numbers, from the first that is asked for on.
+    chance: Option<ChaCha20Rng>,
 }
 
 impl<'s> Session<'s> {
-    /// A rendering on the hub.
-    pub(crate) fn on_hub(lookup: &'s dyn Lookup, restriction: Option<Restriction<'s>>) -> Self {
-        Self::new(lookup, restriction, None)
-    }
-
-    /// A rendering for a cluster.
-    pub(crate) fn on_cluster(lookup: &'s dyn Lookup, claims: &'s BTreeMap<String, String>) -> Self {
-        Self::new(lookup, None, Some(claims))
-    }
-
-    fn new(
-        lookup: &'s dyn Lookup,
-        restriction: Option<Restriction<'s>>,
-        claims: Option<&'s BTreeMap<String, String>>,
-    ) -> Self {
+    /// A rendering that begins.
+    pub(crate) fn new(lookup: &'s dyn Lookup, rules: Rules<'s>) -> Self {
         Self {
             lookup,
-            restriction,
-            claims,
+            rules,
             asked: Asked::default(),
             protected: ProtectedValues::default(),
             sensitive: false,
-            additional_indentation: if claims.is_none() { super::HUB_ADDITIONAL_INDENTATION } else { 0 },
             skipped: false,
             secrets: Vec::new(),
             work: 0,
+            chance: None,
         }
-    }
-
-    /// Whether this is the hub phase.
-    pub(crate) fn is_hub(&self) -> bool {
-        self.claims.is_none()
     }
 
     /// The cluster's claims; `None` in the hub phase.
     pub(crate) fn claims(&self) -> Option<&'s BTreeMap<String, String>> {
-        self.claims
+        self.rules.claims
+    }
+
+    /// Random numbers. They follow from the seed, so that a rendering can be repeated.
+    pub(crate) fn chance(&mut self) -> &mut ChaCha20Rng {
+        let seed = self.rules.ambient.seed;
+        self.chance.get_or_insert_with(|| ChaCha20Rng::from_seed(seed))
+    }
+
+    /// Whether a function may not be used here.
+    pub(crate) fn denies(&self, function: &str) -> bool {
+        self.rules.denied.iter().any(|denied| denied == function)
     }
 
     /// Counts bytes that a function is about to produce, or has produced.
@@ -105,6 +157,50 @@ impl<'s> Session<'s> {
         if let Some(decoded) = decoded.filter(|decoded| !decoded.is_empty()) {
             self.secrets.push(Arc::new(SecretString::from(decoded)));
         }
+    }
+
+    /// What stands for a value of a Secret in the text.
+    pub(crate) fn secret(&mut self, value: &str) -> Result<String, String> {
+        match &self.rules.protection {
+            Protection::Off => {
+                self.sensitive = true;
+                if !value.is_empty() {
+                    self.note_secret(value);
+                }
+                Ok(value.to_owned())
+            }
+            Protection::Tokens | Protection::Encrypted(_) => self.protect(value),
+        }
+    }
+
+    /// What `protect` leaves of a value.
+    pub(crate) fn protect(&mut self, plain: &str) -> Result<String, String> {
+        match &self.rules.protection {
+            Protection::Off => Err("the protect template function is not enabled in this mode".to_owned()),
+            Protection::Tokens => Ok(self.wrap(plain)),
+            Protection::Encrypted(encryption) => {
+                let encrypted = encryption.encrypt(plain).map_err(|error| error.to_string())?;
+                if !plain.is_empty() {
+                    self.secrets.push(Arc::new(SecretString::from(plain)));
+                }
+                Ok(encrypted)
+            }
+        }
+    }
+
+    /// The text with its encrypted values decrypted, where there is a key for them.
+    pub(crate) fn decrypted<'t>(&mut self, text: &'t str) -> Result<Cow<'t, str>, String> {
+        let Some(encryption) = self.rules.decryption.clone() else { return Ok(Cow::Borrowed(text)) };
+        let mut found = Vec::new();
+        let decrypted = encryption.decrypt_all(text, &mut found)?;
+        if found.is_empty() {
+            return Ok(Cow::Borrowed(text));
+        }
+        self.sensitive = true;
+        for value in found.iter().filter(|value| !value.is_empty()) {
+            self.note_secret(value);
+        }
+        Ok(Cow::Owned(decrypted))
     }
 
     /// Puts a token in the place of a value. The empty text needs no protection.
@@ -135,7 +231,7 @@ impl<'s> Session<'s> {
     where
         's: 'a,
     {
-        match self.restriction {
+        match self.rules.restriction {
             None => Ok(argument),
             Some(restriction) if argument.is_empty() || argument == restriction.namespace => {
                 Ok(restriction.namespace)
@@ -148,19 +244,17 @@ impl<'s> Session<'s> {
 
     /// The namespace to look in; `None` for cluster-scoped kinds and for all namespaces.
     fn scope(&self, gvk: &GroupVersionKind, argument: &str, name: &str) -> Result<Option<String>, String> {
+        let namespace = self.namespace(argument)?;
         if self.lookup.is_namespaced(gvk) == Some(false) {
             self.check_cluster_scoped(gvk, name)?;
             return Ok(None);
         }
-        let namespace = self.namespace(argument)?;
         Ok((!namespace.is_empty()).then(|| namespace.to_owned()))
     }
 
     fn check_cluster_scoped(&self, gvk: &GroupVersionKind, name: &str) -> Result<(), String> {
-        let Some(restriction) = self.restriction else { return Ok(()) };
-        let own = gvk.same_kind("cluster.open-cluster-management.io", "ManagedCluster")
-            && name == restriction.cluster;
-        if own {
+        let Some(restriction) = self.rules.restriction else { return Ok(()) };
+        if restriction.cluster_scoped.iter().any(|allowed| allowed.allows(gvk, name)) {
             return Ok(());
         }
         Err(format!("lookup of cluster-scoped resource '{}/{name}' is not allowed", gvk.kind))
@@ -226,7 +320,7 @@ impl<'s> Session<'s> {
 
     /// A snapshot may not have known the scope beforehand; what it found shows it.
     fn check_found(&self, gvk: &GroupVersionKind, object: &Manifest) -> Result<(), String> {
-        match self.restriction {
+        match self.rules.restriction {
             Some(restriction) if object.namespace() != Some(restriction.namespace) => {
                 self.check_cluster_scoped(gvk, object.name().unwrap_or_default())
             }

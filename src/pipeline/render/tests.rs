@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::engine::go::value::Struct;
-use super::engine::go::{Template, Value};
-use super::functions;
+use super::engine::go::Template;
 use super::lookup::{Answer, Lookup};
-use super::session::Session;
+use super::session::{Rules, Session};
+use super::{functions, variables};
 use crate::api::object::{GroupVersionKind, Manifest};
 
 /// Objects of one API server.
@@ -68,14 +67,10 @@ impl Lookup for Snapshot {
 /// Renders a text as the cluster phase would, without YAML around it.
 pub(super) fn render_text(text: &str, snapshot: &Snapshot) -> Result<String, String> {
     let template = Template::parse(text, ("{{", "}}"), &functions::find)?;
-    let context = Value::Struct(std::rc::Rc::new(Struct {
-        type_name: "struct {}".to_owned(),
-        fields: Vec::new(),
-        shown: "{}".to_owned(),
-        unavailable: None,
-    }));
+    let context = variables::no_fields();
     let claims = BTreeMap::new();
-    let mut session = Session::on_cluster(snapshot, &claims);
+    let rules = Rules { claims: Some(&claims), ..Rules::default() };
+    let mut session = Session::new(snapshot, rules);
     template.execute(&context, &mut session).map_err(|failure| failure.0)
 }
 

@@ -5,6 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
+use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::super::engine::go::Parameter::Text;
@@ -20,6 +21,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("b64enc", &[Text], |session, a| behind(session, a, encoded)),
     fixed("base64dec", &[Text], |session, a| behind(session, a, decoded)),
     fixed("base64enc", &[Text], |session, a| behind(session, a, encoded)),
+    fixed("sha1sum", &[Text], |_, a| ok_text(hexadecimal(&Sha1::digest(text(a, 0).as_bytes())))),
     fixed("sha256sum", &[Text], |_, a| ok_text(hexadecimal(&Sha256::digest(text(a, 0).as_bytes())))),
     fixed("sha512sum", &[Text], |_, a| ok_text(hexadecimal(&Sha512::digest(text(a, 0).as_bytes())))),
 ];
@@ -44,20 +46,24 @@ fn encoded(text: &str) -> String {
 }
 
 fn decoded(text: &str) -> String {
-    // Go's decoder passes over line ends.
-    let compact: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
-    match STANDARD.decode(&compact) {
+    match base64_decode(text) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) => {
-            let at = match error {
-                base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
-                base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => {
-                    compact.trim_end_matches('=').len()
-                }
-            };
-            format!("illegal base64 data at input byte {at}")
-        }
+        Err(complaint) => complaint,
     }
+}
+
+/// Go's decoder: it passes over line ends, and complains in its own words.
+pub(in super::super) fn base64_decode(text: &str) -> Result<Vec<u8>, String> {
+    let compact: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
+    STANDARD.decode(&compact).map_err(|error| {
+        let at = match error {
+            base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
+            base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => {
+                compact.trim_end_matches('=').len()
+            }
+        };
+        format!("illegal base64 data at input byte {at}")
+    })
 }
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

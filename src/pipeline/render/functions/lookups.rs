@@ -20,8 +20,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("fromConfigMap", &[Text, Text, Text], |session, a| from(session, a, Kind::ConfigMap)).naming_only(),
     fixed("fromSecret", &[Text, Text, Text], |session, a| from(session, a, Kind::Secret)).naming_only(),
     variadic("getNodesWithExactRoles", &[], Text, |session, a| {
-        let items = nodes(session, a)?.into_iter().map(Value::Object).collect();
-        Ok(list_of(&node_kind(), items))
+        Ok(list_of(nodes(session, a)?.into_iter().map(Value::Object).collect()))
     })
     .naming_only(),
     variadic("hasNodesWithExactRoles", &[], Text, |session, a| {
@@ -98,11 +97,12 @@ fn lookup(session: &mut Session<'_>, arguments: &[Value]) -> Result<Value, Strin
         }
         return Ok(found.map_or_else(|| Value::map([]), Value::Object));
     }
-    let mut requirements = Vec::new();
-    for selector in &arguments[4..] {
-        let selector = selector.as_text().unwrap_or_default();
-        requirements.extend(parse_text(selector).map_err(|error| error.to_string())?);
-    }
+    let selectors: Vec<&str> = arguments[4..].iter().filter_map(Value::as_text).collect();
+    let requirements = match selectors.first() {
+        // Whatever follows an empty first selector is not read.
+        None | Some(&"") => Vec::new(),
+        Some(_) => parse_text(&selectors.join(",")).map_err(|error| error.to_string())?,
+    };
     let objects = session.list(&gvk, namespace)?.unwrap_or_default();
     let mut items = Vec::new();
     for object in objects {
@@ -113,7 +113,7 @@ fn lookup(session: &mut Session<'_>, arguments: &[Value]) -> Result<Value, Strin
             items.push(Value::Object(object));
         }
     }
-    Ok(list_of(&gvk, items))
+    Ok(list_of(items))
 }
 
 fn selected(requirements: &[Requirement], object: &Manifest) -> bool {
@@ -124,14 +124,9 @@ fn selected(requirements: &[Requirement], object: &Manifest) -> bool {
     requirements.iter().all(|requirement| requirement.matches(&labels))
 }
 
-/// A list as the API server gives it.
-fn list_of(gvk: &GroupVersionKind, items: Vec<Value>) -> Value {
-    Value::map([
-        (Arc::from("apiVersion"), Value::text(gvk.api_version())),
-        (Arc::from("kind"), Value::text(format!("{}List", gvk.kind))),
-        (Arc::from("metadata"), Value::map([])),
-        (Arc::from("items"), items.into()),
-    ])
+/// A list as upstream's cache gives it: nothing but its items.
+fn list_of(items: Vec<Value>) -> Value {
+    Value::map([(Arc::from("items"), items.into())])
 }
 
 /// The object behind `fromSecret` and its kin. `Ok(None)`: not known yet.
@@ -167,19 +162,7 @@ fn from(session: &mut Session<'_>, arguments: &[Value], kind: Kind) -> Result<Va
     if kind == Kind::ConfigMap {
         return ok_text(value);
     }
-    ok_text(secret_value(session, value))
-}
-
-/// A token on the hub, the value itself on the cluster.
-fn secret_value(session: &mut Session<'_>, value: &str) -> String {
-    if session.is_hub() {
-        return session.wrap(value);
-    }
-    session.sensitive = true;
-    if !value.is_empty() {
-        session.note_secret(value);
-    }
-    value.to_owned()
+    ok_text(session.secret(value)?)
 }
 
 /// `copySecretData` and `copyConfigMapData`: all data as one line of JSON.
@@ -198,7 +181,7 @@ fn copy(session: &mut Session<'_>, arguments: &[Value], kind: Kind) -> Result<Va
         .collect();
     let mut copied = serde_json::Map::new();
     for (key, value) in data {
-        let value = if kind == Kind::Secret { secret_value(session, &value) } else { value };
+        let value = if kind == Kind::Secret { session.secret(&value)? } else { value };
         copied.insert(key, Json::String(value));
     }
     ok_text(go_json::encode(&Json::Object(copied), true))
@@ -226,7 +209,7 @@ fn from_cluster_claim(session: &mut Session<'_>, arguments: &[Value]) -> Result<
     }
 }
 
-const ROLE: &str = "node-role.kubernetes.io/";
+const ROLE: &str = "node-role.kubernetes.io";
 
 fn node_kind() -> GroupVersionKind {
     GroupVersionKind::new("v1", "Node")
@@ -234,18 +217,17 @@ fn node_kind() -> GroupVersionKind {
 
 /// Nodes that have all of the roles and no other; `worker` never counts.
 fn nodes(session: &mut Session<'_>, arguments: &[Value]) -> Result<Vec<Arc<Manifest>>, String> {
-    let roles: Vec<&str> =
-        arguments.iter().filter_map(Value::as_text).filter(|role| *role != "worker").collect();
-    if arguments.is_empty() || roles.iter().any(|role| role.is_empty()) {
-        return Err("at least one node role must be provided".to_owned());
+    let roles = arguments.iter().filter_map(Value::as_text).filter(|role| !role.trim().is_empty());
+    let roles: Vec<String> = roles.map(|role| format!("{ROLE}/{role}")).collect();
+    if roles.is_empty() {
+        return Err("the input is invalid: at least one name must be specified".to_owned());
     }
+    let worker = format!("{ROLE}/worker");
     let mut nodes = session.list(&node_kind(), "")?.unwrap_or_default();
     nodes.retain(|node| {
         let labels = node.labels();
-        let mut own =
-            labels.keys().filter_map(|label| label.strip_prefix(ROLE)).filter(|role| *role != "worker");
-        roles.iter().all(|role| labels.contains_key(&format!("{ROLE}{role}")))
-            && own.all(|role| roles.contains(&role))
+        let mut own = labels.keys().filter(|label| label.starts_with(ROLE) && **label != worker);
+        roles.iter().all(|role| labels.contains_key(role)) && own.all(|role| roles.contains(role))
     });
     Ok(nodes)
 }

@@ -1,21 +1,27 @@
 //! The functions of templates: Open Cluster Management's own and those of Sprig 3.3, one file per family.
 //!
 //! Every file ends in a table; to add a function is to write it and add one line. A function gets arguments whose number and
-//! types are checked, so the helpers here may be lenient. Must not touch: clock, randomness, network, environment. What needs
-//! them is refused in [`denied`].
+//! types are checked, so the helpers here may be lenient. Must not touch: clock, randomness, network, environment. The moment
+//! and a seed come with the rendering; what needs the network or the environment is refused.
 
+mod certificates;
 mod conversions;
+mod dates;
 mod denied;
 mod dictionaries;
 mod encodings;
+mod go_time;
 mod lists;
 mod logic;
 mod lookups;
 mod numbers;
+mod passwords;
 mod paths;
 mod protection;
+mod randoms;
 mod regular_expressions;
 mod strings;
+mod urls;
 mod versions;
 
 use std::collections::HashMap;
@@ -26,20 +32,28 @@ use super::engine::go::{BUILTINS, Function, Value, format};
 /// All families. A later one replaces an earlier one's function of the same name.
 const FAMILIES: &[&[Function]] = &[
     BUILTINS,
+    certificates::FUNCTIONS,
     conversions::FUNCTIONS,
+    dates::FUNCTIONS,
     dictionaries::FUNCTIONS,
     encodings::FUNCTIONS,
     lists::FUNCTIONS,
     logic::FUNCTIONS,
     numbers::FUNCTIONS,
+    passwords::FUNCTIONS,
     paths::FUNCTIONS,
+    randoms::FUNCTIONS,
     regular_expressions::FUNCTIONS,
     strings::FUNCTIONS,
+    urls::FUNCTIONS,
     versions::FUNCTIONS,
     denied::FUNCTIONS,
     lookups::FUNCTIONS,
     protection::FUNCTIONS,
 ];
+
+pub(super) use dates::format_method;
+pub(super) use encodings::base64_decode;
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
     FAMILIES.iter().flat_map(|family| family.iter()).map(|function| (function.name, function)).collect()
@@ -48,6 +62,13 @@ static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::n
 /// The function of a name.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
     BY_NAME.get(name).copied()
+}
+
+/// All names, in order.
+pub(super) fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = BY_NAME.keys().copied().collect();
+    names.sort_unstable();
+    names
 }
 
 /// The text of an argument whose type is checked to be `string`.
@@ -252,7 +273,7 @@ mod tests {
             ),
             (r#"{{ deepEqual (list 1) (list 1) }}{{ fail "why" }}"#, "!why"),
             (r#"{{ env "HOME" }}"#, "!'env' is considered a security risk"),
-            (r"{{ now }}", "!use of denylisted template function: function 'now' is not allowed"),
+            (r#"{{ expandenv "$HOME" }}"#, "!'expandenv' is considered a security risk"),
             (r"{{ unheardOf }}", "!function \"unheardOf\" not defined"),
         ]);
     }

@@ -11,10 +11,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn protect(session: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
-    if !session.is_hub() {
-        return Err("the protect template function is not enabled in this mode".to_owned());
-    }
-    ok_text(session.wrap(text(arguments, 0)))
+    ok_text(session.protect(text(arguments, 0))?)
 }
 
 fn skip_object(session: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {

@@ -67,7 +67,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// Every line gets spaces before it, then the whole is trimmed.
 fn indent(session: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
-    let further = i64::try_from(session.additional_indentation).unwrap_or(0);
+    let further = i64::try_from(session.rules.additional_indentation).unwrap_or(0);
     let padded = pad(session, size(int(arguments, 0).saturating_add(further)), text(arguments, 1))?;
     ok_text(padded.trim())
 }

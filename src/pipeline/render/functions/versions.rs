@@ -108,8 +108,8 @@ fn semver(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
             ("Original", Value::text(original)),
             ("String", Value::text(version.shown())),
         ],
-        shown: version.shown(),
-        unavailable: None,
+        shown: Some(version.shown()),
+        moment: None,
     })))
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::super::super::functions::format_method;
 use super::super::super::session::Session;
 use super::ast::{Branch, Command, Constant, Node, Operand, Pipe, Place};
 use super::value::Value;
@@ -307,12 +308,20 @@ impl<'t> Executor<'t, '_, '_> {
             }
             Operand::Field { names, .. } => {
                 self.place = Some(Place::Operand(first));
+                if let Some((method, before)) = self.method(command, piped.as_ref(), names) {
+                    let receiver = self.fields(dot.value.clone(), dot.boxed, before)?;
+                    return self.call_method(dot, command, &receiver, method, piped);
+                }
                 let value = self.fields(dot.value.clone(), dot.boxed, names)?;
                 self.only(command, piped.as_ref(), names)?;
                 Ok(value)
             }
             Operand::Chain { operand, names, .. } => {
                 self.place = Some(Place::Operand(first));
+                if let Some((method, before)) = self.method(command, piped.as_ref(), names) {
+                    let receiver = self.chain(dot, first, operand, before)?;
+                    return self.call_method(dot, command, &receiver, method, piped);
+                }
                 let value = self.chain(dot, first, operand, names)?;
                 self.only(command, piped.as_ref(), names)?;
                 Ok(value)
@@ -320,6 +329,10 @@ impl<'t> Executor<'t, '_, '_> {
             Operand::Variable { name, names, .. } => {
                 self.place = Some(Place::Operand(first));
                 let value = self.variable(name)?;
+                if let Some((method, before)) = self.method(command, piped.as_ref(), names) {
+                    let receiver = self.fields(value, false, before)?;
+                    return self.call_method(dot, command, &receiver, method, piped);
+                }
                 self.only(command, piped.as_ref(), names)?;
                 self.fields(value, false, names)
             }
@@ -337,6 +350,43 @@ impl<'t> Executor<'t, '_, '_> {
                 }
             }
         }
+    }
+
+    /// The last name of a chain, if it may be a method because it has arguments.
+    fn method<'n>(
+        &self,
+        command: &Command,
+        piped: Option<&Value>,
+        names: &'n [Arc<str>],
+    ) -> Option<(&'n Arc<str>, &'n [Arc<str>])> {
+        let (last, before) = names.split_last()?;
+        let has_arguments = piped.is_some() || command.operands.len() > 1;
+        (has_arguments && **last == *"Format").then_some((last, before))
+    }
+
+    /// Calls a method. Only times have one that takes arguments.
+    fn call_method(
+        &mut self,
+        dot: &Dot,
+        command: &'t Command,
+        receiver: &Value,
+        method: &Arc<str>,
+        piped: Option<Value>,
+    ) -> Walk<Value> {
+        let mut arguments = Vec::new();
+        for operand in &command.operands[1..] {
+            arguments.push(self.argument(dot, Parameter::Text, operand)?);
+        }
+        if let Some(piped) = piped {
+            arguments.push(self.checked(piped, Parameter::Text)?);
+        }
+        if let [layout] = arguments.as_slice()
+            && let Some(layout) = layout.as_text()
+            && let Some(text) = format_method(receiver, layout)
+        {
+            return Ok(text);
+        }
+        self.fault(format!("{method} is not a method but has arguments"))
     }
 
     /// Refuses arguments of what is no function.
@@ -419,11 +469,6 @@ impl<'t> Executor<'t, '_, '_> {
                 if let Some((_, value)) = value.fields.iter().find(|(field, _)| *field == name) {
                     return Ok(value.clone());
                 }
-                if let Some((names, reason)) = value.unavailable
-                    && names.contains(&name)
-                {
-                    return self.fault(format!("the template variable .{name} {reason}"));
-                }
             }
             other if other.is_map() => return Ok(other.entry(name).unwrap_or_default()),
             _ => {}
@@ -479,6 +524,12 @@ impl<'t> Executor<'t, '_, '_> {
         piped: Option<Value>,
     ) -> Walk<Value> {
         self.place = Some(Place::Operand(place));
+        if self.session.denies(function.name) {
+            let name = function.name;
+            return self.fault(format!(
+                "error calling {name}: use of denylisted template function: function '{name}' is not allowed"
+            ));
+        }
         let count = operands.len() + usize::from(piped.is_some());
         let wanted = function.parameters.len();
         let name = function.name;

@@ -67,7 +67,19 @@ fn append_at(out: &mut String, value: &Value, depth: usize) -> Result<(), TooLar
             }
             out.push(']');
         }
-        Value::Struct(value) => out.push_str(&value.shown),
+        Value::Struct(value) => match &value.shown {
+            Some(shown) => out.push_str(shown),
+            None => {
+                out.push('{');
+                for (index, (_, field)) in value.fields.iter().enumerate() {
+                    if index > 0 {
+                        out.push(' ');
+                    }
+                    append_at(out, field, depth)?;
+                }
+                out.push('}');
+            }
+        },
     }
     Ok(())
 }
@@ -245,7 +257,7 @@ fn verb_text(verb: char, value: &Value, directive: &Directive, depth: usize) -> 
     };
     match value {
         Value::Missing | Value::Nil if verb == 'v' => Ok("<nil>".to_owned()),
-        Value::Struct(value) if matches!(verb, 's' | 'v') => Ok(value.shown.clone()),
+        Value::Struct(_) if matches!(verb, 's' | 'v') => sprint(value),
         Value::Bool(flag) if matches!(verb, 't' | 'v') => Ok(flag.to_string()),
         Value::Missing | Value::Nil | Value::Struct(_) | Value::Bool(_) => bad(value),
         Value::Int(number) | Value::Int64(number) => {

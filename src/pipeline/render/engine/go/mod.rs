@@ -96,6 +96,30 @@ impl Function {
         Self { names_only: true, ..self }
     }
 
+    /// Calls it with values whose number and types are checked first.
+    pub(crate) fn checked_call(
+        &self,
+        session: &mut Session<'_>,
+        arguments: &[Value],
+    ) -> Result<Value, String> {
+        let (count, wanted, name) = (arguments.len(), self.parameters.len(), self.name);
+        if self.rest.is_some() && count < wanted {
+            return Err(format!("wrong number of args for {name}: want at least {wanted} got {count}"));
+        }
+        if self.rest.is_none() && count != wanted {
+            return Err(format!("wrong number of args for {name}: want {wanted} got {count}"));
+        }
+        let checked: Result<Vec<_>, _> = arguments
+            .iter()
+            .enumerate()
+            .map(|(index, value)| {
+                let parameter = self.parameters.get(index).copied().or(self.rest).unwrap_or(Parameter::Any);
+                arguments::validated(value.clone(), parameter)
+            })
+            .collect();
+        (self.call)(session, &checked?)
+    }
+
     /// The same function, limited to `object-templates`.
     pub(crate) const fn for_object_templates(self) -> Self {
         Self { availability: Availability::ObjectTemplates, ..self }

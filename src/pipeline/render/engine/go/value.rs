@@ -62,10 +62,17 @@ pub(crate) struct Struct {
     pub(crate) type_name: String,
     /// Its fields.
     pub(crate) fields: Vec<(&'static str, Value)>,
-    /// How it prints.
-    pub(crate) shown: String,
-    /// Fields that exist in Open Cluster Management but cannot be given here, and why.
-    pub(crate) unavailable: Option<(&'static [&'static str], &'static str)>,
+    /// How it prints, where that is not `{field field}`.
+    pub(crate) shown: Option<String>,
+    /// The time that it is, if it is one.
+    pub(crate) moment: Option<jiff::Zoned>,
+}
+
+impl Struct {
+    /// A struct that prints as Go prints one.
+    pub(crate) fn new(type_name: &str, fields: Vec<(&'static str, Value)>) -> Self {
+        Self { type_name: type_name.to_owned(), fields, shown: None, moment: None }
+    }
 }
 
 /// A map would hold itself.
