@@ -1,15 +1,43 @@
 //! The cluster that a policy is tried on: an imagined one, or the one of the current kubeconfig.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use secrecy::SecretSlice;
 
 use super::target::claim_kind;
 use crate::adapters::api_server::{Connection, Ensured};
 use crate::adapters::cluster::push;
 use crate::adapters::source::FileCluster;
+use crate::api::object::GroupVersionKind;
 use crate::cli::hub_access::deaf;
 use crate::pipeline::plan::{CheckPlan, StepResult, assess};
-use crate::pipeline::render::lookup::{Lookup, Reference};
+use crate::pipeline::render::Ambient;
+use crate::pipeline::render::encryption::{EncryptionKeys, KEY_SECRET};
+use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
+
+/// The keys that decrypt what a hub encrypted for the cluster, if its Secret is in this namespace of it.
+pub(super) fn encryption_keys(observed: &dyn Lookup, namespace: &str) -> Option<EncryptionKeys> {
+    let secret = GroupVersionKind::new("v1", "Secret");
+    let Answer::Found(secret) = observed.get(&secret, Some(namespace), KEY_SECRET) else { return None };
+    let key = |field: &str| {
+        let encoded = secret.text_at(&["data", field]).filter(|text| !text.is_empty())?;
+        Some(SecretSlice::from(STANDARD.decode(encoded).ok()?))
+    };
+    Some(EncryptionKeys { key: key("key")?, previous: key("previousKey") })
+}
+
+/// The moment and the randomness of a dry run.
+pub(super) fn ambient(now: Timestamp) -> Ambient {
+    let mut seed = [0; 32];
+    seed[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    seed[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    Ambient { now, seed }
+}
 
 /// How many times one policy may ask for further look-ups.
 pub(super) const ROUNDS: usize = 12;
@@ -23,9 +51,10 @@ pub(super) enum Cluster {
 }
 
 impl Cluster {
-    /// Connects to the cluster of the current kubeconfig.
-    pub(super) async fn connect() -> Result<Self, String> {
-        let connection = Connection::from_file(None, deaf()).await.map_err(|error| error.to_string())?;
+    /// Connects to the cluster of a kubeconfig, by default of the current one.
+    pub(super) async fn connect(kubeconfig: Option<&Path>) -> Result<Self, String> {
+        let connection =
+            Connection::from_file(kubeconfig, deaf()).await.map_err(|error| error.to_string())?;
         connection.probe().await.map_err(|error| error.to_string())?;
         Ok(Self::Real(Box::new(connection)))
     }
@@ -38,9 +67,15 @@ impl Cluster {
         }
     }
 
-    /// Sees to it that its claims are known.
-    pub(super) async fn ensure_claims(&self) -> Result<(), String> {
-        self.ensure(&BTreeSet::from([Reference { gvk: claim_kind(), namespace: None, name: None }])).await
+    /// Sees to it that its claims and its keys are known.
+    pub(super) async fn ensure_basics(&self, namespace: &str) -> Result<(), String> {
+        let claims = Reference { gvk: claim_kind(), namespace: None, name: None };
+        let keys = Reference {
+            gvk: GroupVersionKind::new("v1", "Secret"),
+            namespace: Some(namespace.to_owned()),
+            name: Some(KEY_SECRET.to_owned()),
+        };
+        self.ensure(&BTreeSet::from([claims, keys])).await
     }
 
     /// Sees to it that these are known.

@@ -83,13 +83,16 @@ async fn tried(options: &Options) -> Result<bool, End> {
         labels: &options.labels,
         claims: options.claims.as_ref(),
         hub_inputs: &options.hub_inputs,
+        namespace: &options.namespace,
     })
     .map_err(|error| unable("read the description of the cluster")(&error))?;
     let cluster = if options.from_cluster {
         if !options.inputs.is_empty() {
             output::warning("the inputs are not looked at: --from-cluster looks at the cluster");
         }
-        Cluster::connect().await.map_err(|message| unable("reach the cluster")(&message))?
+        Cluster::connect(options.kubeconfig.as_deref())
+            .await
+            .map_err(|message| unable("reach the cluster")(&message))?
     } else {
         Cluster::Imagined(imagined(options, &mappings, &mut log).await?)
     };
@@ -170,21 +173,26 @@ async fn one(
 ) -> Result<Trial, End> {
     let unable = || unable("complete the dryrun reconcile");
     let renderer = Renderer::default();
+    let now = clock::now();
+    let ambient = live::ambient(now);
+    let namespace = subject.namespace(target.name());
     let (rendered, note) =
-        target.hub_phase(subject, &renderer, mappings).map_err(|error| unable()(&error))?;
+        target.hub_phase(subject, &renderer, mappings, ambient).map_err(|error| unable()(&error))?;
     if let Some(note) = note {
         output::note(&note);
     }
-    cluster.ensure_claims().await.map_err(|message| unable()(&message))?;
+    cluster.ensure_basics(&namespace).await.map_err(|message| unable()(&message))?;
     for _ in 0..live::ROUNDS {
         let observed = Recording::new(cluster.observed());
         let surroundings = Surroundings {
             renderer: &renderer,
             cluster: target.name(),
             claims: target.claims(&observed),
+            ambient,
+            encryption: live::encryption_keys(&observed, &namespace),
             observed: &observed,
             full_diffs: options.full_diffs,
-            now: clock::now(),
+            now,
         };
         let prepared = trial::prepare(&rendered, subject, &surroundings).map_err(|error| unable()(&error))?;
         let outcome = match prepared {

@@ -11,7 +11,8 @@ Examples:
   flotilla dryrun -p policy.yaml objects.yaml
   kubectl get pods -A -o yaml | flotilla dryrun -p policy.yaml -
   flotilla dryrun -p policy.yaml --desired-status expected.yaml --no-colors objects/
-  flotilla dryrun -p policies/oadp-hdr-app-backup.yaml --cluster c1 --hub-input configmaps/demo.yaml --all
+  flotilla dryrun -n flotilla-policies -p policies/oadp-hdr-app-backup.yaml --all \\
+    --cluster c1 --hub-input configmaps/demo.yaml
   flotilla dryrun -p policy.yaml --from-cluster
 
 The inputs are the objects of an imagined cluster: it has no defaults and no admission, its namespaces need not exist, and an
@@ -62,12 +63,18 @@ pub(crate) struct Options {
     /// Look at the cluster of the current kubeconfig instead of files; writes are dry runs there
     #[arg(long, value_name = "BOOL", default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set, env = "DRYRUN_FROM_CLUSTER")]
     pub(super) from_cluster: bool,
+    /// Kubeconfig for --from-cluster. Default: KUBECONFIG, ~/.kube/config
+    #[arg(long, value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
     /// Write there what was looked up and compared
     #[arg(long, value_name = "FILE")]
     pub(super) log: Option<PathBuf>,
     /// Carry out the hub's templates for this cluster
     #[arg(long, value_name = "NAME", value_parser = values::cluster_name)]
     pub(super) cluster: Option<String>,
+    /// Namespace on the hub of Policies, and of the hub's objects, that name none
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    pub(super) namespace: String,
     /// A label of the cluster; may be given several times
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = values::label)]
     pub(super) labels: Vec<(String, String)>,

@@ -103,6 +103,23 @@ impl Subject {
         }
     }
 
+    /// Whether the Policy reads the hub with rights of its own (`hubTemplateOptions.serviceAccountName`).
+    pub(super) fn has_service_account(&self) -> bool {
+        let options = self.policy.as_ref().and_then(|policy| policy.spec.other.get("hubTemplateOptions"));
+        options
+            .and_then(|options| options["serviceAccountName"].as_str())
+            .is_some_and(|name| !name.is_empty())
+    }
+
+    /// Where the ConfigurationPolicy stands on the cluster: the namespace of the cluster's name, unless it says another.
+    pub(super) fn namespace(&self, cluster: &str) -> String {
+        match self.definition["metadata"]["namespace"].as_str() {
+            Some(namespace) if !namespace.is_empty() => namespace.to_owned(),
+            _ if !cluster.is_empty() => cluster.to_owned(),
+            _ => "default".to_owned(),
+        }
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> String {
         self.definition["metadata"]["name"].as_str().unwrap_or_default().to_owned()
@@ -176,9 +193,10 @@ fn open(
             });
         }
     };
-    // What the templates are is read here; of the Policy itself only its metadata matters.
+    // What the templates are is read here; of the Policy itself only this matters.
     let metadata = if value["metadata"].is_null() { json!({}) } else { value["metadata"].clone() };
-    let policy = json!({"metadata": metadata, "spec": {"disabled": false}});
+    let options = &value["spec"]["hubTemplateOptions"];
+    let policy = json!({"metadata": metadata, "spec": {"disabled": false, "hubTemplateOptions": options}});
     let policy: Policy = serde_json::from_value(policy)
         .map_err(|error| PolicyError::Policy { message: error.to_string(), place: place.clone() })?;
     let mut found = 0;

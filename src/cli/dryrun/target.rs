@@ -13,15 +13,14 @@ use crate::adapters::source::{
 };
 use crate::api::object::{GroupVersionKind, Manifest};
 use crate::api::ocm::cluster::ManagedCluster;
+use crate::api::ocm::names;
 use crate::pipeline::placement::claims;
 use crate::pipeline::render::lookup::{Answer, Lookup};
-use crate::pipeline::render::{HubContext, HubRendered, RenderError, Renderer};
+use crate::pipeline::render::{Ambient, HubContext, HubRendered, ProtectedValues, RenderError, Renderer};
 use crate::yaml::Dialect;
 
 /// How a hub template begins.
 const HUB_TEMPLATE: &str = "{{hub";
-/// Where a Policy without a namespace is taken to be.
-const DEFAULT_NAMESPACE: &str = "default";
 
 /// A description of the cluster that cannot be used.
 #[derive(Debug, Error)]
@@ -63,6 +62,8 @@ pub(super) struct Description<'a> {
     pub(super) claims: Option<&'a PathBuf>,
     /// Files and directories with objects of the hub.
     pub(super) hub_inputs: &'a [PathBuf],
+    /// Namespace on the hub of what names none.
+    pub(super) namespace: &'a str,
 }
 
 /// The cluster.
@@ -72,6 +73,7 @@ pub(super) struct Target {
     labels: BTreeMap<String, String>,
     claims: BTreeMap<String, String>,
     hub: Vec<Found>,
+    namespace: String,
 }
 
 impl Target {
@@ -110,6 +112,7 @@ impl Target {
             labels: cluster.metadata.labels,
             claims: all,
             hub,
+            namespace: description.namespace.to_owned(),
         })
     }
 
@@ -133,7 +136,13 @@ impl Target {
         subject: &Subject,
         renderer: &Renderer,
         mappings: &Arc<Mappings>,
+        ambient: Ambient,
     ) -> Result<(Result<HubRendered, RenderError>, Option<String>), TargetError> {
+        let unchanged = || HubRendered {
+            definition: subject.definition.clone(),
+            protected: ProtectedValues::default(),
+            sensitive: false,
+        };
         let Some(cluster) = &self.name else {
             let note = subject.definition.to_string().contains(HUB_TEMPLATE).then(|| {
                 format!(
@@ -141,16 +150,15 @@ impl Target {
                     subject.title()
                 )
             });
-            let rendered = HubRendered {
-                definition: subject.definition.clone(),
-                protected: crate::pipeline::render::ProtectedValues::default(),
-                sensitive: false,
-            };
-            return Ok((Ok(rendered), note));
+            return Ok((Ok(unchanged()), note));
         };
         let metadata = subject.policy.as_ref().map(|policy| policy.metadata.clone()).unwrap_or_default();
         let namespace =
-            if metadata.namespace.is_empty() { DEFAULT_NAMESPACE.to_owned() } else { metadata.namespace };
+            if metadata.namespace.is_empty() { self.namespace.clone() } else { metadata.namespace };
+        let disabled = metadata.annotations.get(names::DISABLE_TEMPLATES_ANNOTATION);
+        if disabled.is_some_and(|text| text == "true") {
+            return Ok((Ok(unchanged()), None));
+        }
         let hub = FileCluster::new(mappings.clone(), self.hub.clone(), Some(&namespace))?;
         let context = HubContext {
             cluster: cluster.clone(),
@@ -162,6 +170,9 @@ impl Target {
                 "namespace": namespace,
             }),
             policy_namespace: namespace,
+            is_restricted: !subject.has_service_account(),
+            ambient,
+            encryption: None,
         };
         let (rendered, _) = renderer.hub_phase(&subject.definition, &context, &hub);
         Ok((rendered, None))
@@ -226,7 +237,13 @@ mod tests {
             (directory.path().join("claims.yaml"), directory.path().join("hub.yaml"));
         std::fs::write(&claims_file, claims).unwrap();
         std::fs::write(&hub_file, hub).unwrap();
-        let description = Description { name, labels, claims: Some(&claims_file), hub_inputs: &[hub_file] };
+        let description = Description {
+            name,
+            labels,
+            claims: Some(&claims_file),
+            hub_inputs: &[hub_file],
+            namespace: "default",
+        };
         Target::read(&description).unwrap()
     }
 

@@ -13,16 +13,18 @@ use crate::api::ocm::configuration_policy::RecordDiff;
 use crate::api::ocm::configuration_policy_status::{
     ConfigurationCompliance, ConfigurationPolicyStatus, ObjectResource,
 };
+use crate::controller::wording::worded;
 use crate::pipeline::compare::{DIFF_LINES, Redaction, object_diff, truncate};
-use crate::pipeline::compliance::status::{Assessment, Related, ordinary_wording};
+use crate::pipeline::compliance::status::{Assessment, Related};
 use crate::pipeline::plan::assess::{self, Occasion};
 use crate::pipeline::plan::check::{Entries, Situation, plan};
 use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::plan::{CheckPlan, StepResult};
 use crate::pipeline::policy::checks::{self, Check, CheckError};
+use crate::pipeline::render::encryption::EncryptionKeys;
 use crate::pipeline::render::lookup::{Lookup, Reference};
-use crate::pipeline::render::{ClusterContext, HubRendered, RenderError, Renderer};
+use crate::pipeline::render::{Ambient, ClusterContext, HubRendered, RenderError, Renderer};
 
 /// Reason of the condition of a policy whose templates fail as a whole.
 const TEMPLATE_ERROR: &str = "Error processing template";
@@ -33,6 +35,9 @@ pub(super) struct Surroundings<'a> {
     /// Name of the cluster; may be empty.
     pub(super) cluster: &'a str,
     pub(super) claims: BTreeMap<String, String>,
+    pub(super) ambient: Ambient,
+    /// What decrypts the values that a hub encrypted.
+    pub(super) encryption: Option<EncryptionKeys>,
     pub(super) observed: &'a dyn Lookup,
     pub(super) full_diffs: bool,
     pub(super) now: Timestamp,
@@ -73,8 +78,13 @@ pub(super) fn prepare(
         Ok(rendered) => rendered,
         Err(error) => return Ok(Prepared::Failed { check, message: error.to_string() }),
     };
-    let context =
-        ClusterContext { claims: surroundings.claims.clone(), protected: rendered.protected.clone() };
+    let context = ClusterContext {
+        cluster: surroundings.cluster.to_owned(),
+        claims: surroundings.claims.clone(),
+        protected: rendered.protected.clone(),
+        ambient: surroundings.ambient,
+        encryption: surroundings.encryption.clone(),
+    };
     let (resolved, asked) =
         surroundings.renderer.cluster_phase(&check.definition, &context, surroundings.observed);
     if !asked.not_yet_known.is_empty() {
@@ -82,6 +92,11 @@ pub(super) fn prepare(
     }
     let resolved = match resolved {
         Ok(resolved) => resolved,
+        // Its text quotes the template, which holds what the hub phase read from a Secret.
+        Err(_) if rendered.sensitive => {
+            let text = "the template failed; its error is withheld because it holds values of a Secret";
+            return Ok(Prepared::Failed { check, message: text.to_owned() });
+        }
         Err(error) => return Ok(Prepared::Failed { check, message: error.to_string() }),
     };
     let facts = ClusterFacts { name: surroundings.cluster.to_owned(), ..ClusterFacts::default() };
@@ -96,6 +111,16 @@ pub(super) fn prepare(
         resolved: &resolved.object_templates,
         skipped: &resolved.skipped,
         sensitive: rendered.sensitive || resolved.sensitive,
+        per_object: &|index, variables| {
+            let (rendered, asked) = surroundings.renderer.object_template(
+                &check.definition,
+                index,
+                variables,
+                &context,
+                surroundings.observed,
+            );
+            if asked.not_yet_known.is_empty() { Ok(rendered) } else { Err(asked.not_yet_known) }
+        },
     };
     Ok(match plan(&check, &entries, &situation) {
         Ok(plan) => Prepared::Planned { check, plan },
@@ -122,8 +147,9 @@ pub(super) fn failed(
     message: &str,
     surroundings: &Surroundings<'_>,
 ) -> Result<Trial, serde_json::Error> {
-    let assessment =
-        with_occasion(surroundings, |occasion| assess::unplanned(check, TEMPLATE_ERROR, message, occasion));
+    let assessment = with_occasion(check, true, surroundings, |occasion| {
+        assess::unplanned(check, TEMPLATE_ERROR, message, occasion)
+    });
     trial(subject, assessment, None, surroundings)
 }
 
@@ -135,18 +161,22 @@ pub(super) fn tried(
     results: &[Vec<StepResult>],
     surroundings: &Surroundings<'_>,
 ) -> Result<Trial, serde_json::Error> {
-    let assessment = with_occasion(surroundings, |occasion| assess::assess(check, plan, results, occasion));
+    let assessment = with_occasion(check, plan.sensitive, surroundings, |occasion| {
+        assess::assess(check, plan, results, occasion)
+    });
     trial(subject, assessment, Some(plan), surroundings)
 }
 
 fn with_occasion(
+    check: &Check,
+    sensitive: bool,
     surroundings: &Surroundings<'_>,
     assess: impl FnOnce(&Occasion<'_>) -> Assessment,
 ) -> Assessment {
     assess(&Occasion {
         previous: &ConfigurationPolicyStatus::default(),
         generation: 1,
-        wording: &ordinary_wording,
+        wording: &|status, related, ordinary| worded(check, sensitive, status, related, ordinary),
         now: surroundings.now,
     })
 }

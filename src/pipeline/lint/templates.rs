@@ -271,6 +271,8 @@ fn report(text: &str, phase: Phase, place: &Place<'_, '_>, syntax: bool, finding
     let inside = message.strip_prefix("template: tmpl:").unwrap_or(&message);
     let (line, cause) = inside.split_once(": ").unwrap_or(("1", inside));
     let line = line.split(':').next().and_then(|line| line.parse().ok()).unwrap_or(1);
+    // The parser complains at the end of the text; the mistake is where it was opened.
+    let line = if cause.contains("unexpected EOF") { unclosed(text, phase).unwrap_or(line) } else { line };
     if let Some(line) = place.blanks {
         findings.push(Finding {
             rule: Rule::TemplateSyntax,
@@ -292,6 +294,21 @@ fn report(text: &str, phase: Phase, place: &Place<'_, '_>, syntax: bool, finding
             }
         },
     });
+}
+
+/// The line of the last `if`, `with` or `range` that has no end.
+fn unclosed(text: &str, phase: Phase) -> Option<usize> {
+    let mut open = Vec::new();
+    for action in actions(text).iter().filter(|action| action.hub == (phase == Phase::Hub)) {
+        match action.body.split_whitespace().next() {
+            Some("if" | "with" | "range" | "define" | "block") => open.push(action.line + 1),
+            Some("end") => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    open.pop()
 }
 
 /// The text as the cluster would see it, with something in the place of what the hub puts there.

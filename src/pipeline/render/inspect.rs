@@ -37,7 +37,7 @@ pub fn inspect(text: &str, phase: Phase) -> Inspected {
     };
     let delimiters = language.delimiters();
     let unknown = RefCell::new(BTreeSet::new());
-    let parsed = Template::parse(text, (delimiters.left, delimiters.right), &|name| {
+    let parsed = Template::parse(text, (&delimiters.left, &delimiters.right), &|name| {
         functions::find(name).or_else(|| {
             unknown.borrow_mut().insert(name.to_owned());
             // Takes whatever stands behind it.

@@ -2,7 +2,6 @@
 //!
 //! Source: `spec.customMessage` of the config-policy-controller, whose error texts these are.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -10,7 +9,7 @@ use serde_json::Value as Json;
 use super::engine::go::{Availability, NAME, Template, Value};
 use super::functions;
 use super::lookup::{Answer, Lookup};
-use super::session::Session;
+use super::session::{Rules, Session};
 use crate::api::object::{GroupVersionKind, Manifest};
 
 /// Name of the template in Go's error texts.
@@ -38,8 +37,7 @@ pub(super) fn render(template: &str, data: &Json) -> Result<String, String> {
         })
     })
     .map_err(|error| format!("failed to parse custom template: {}", renamed(&error)))?;
-    let claims = BTreeMap::new();
-    let mut session = Session::on_cluster(&Nothing, &claims);
+    let mut session = Session::new(&Nothing, Rules::default());
     parsed
         .execute(&Value::from_json(data), &mut session)
         .map_err(|failure| format!("failed to execute: {}", renamed(&failure.0)))
