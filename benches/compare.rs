@@ -1,5 +1,6 @@
 //! What comparing costs: the idle fleet compares everything that is watched and finds nothing to do.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -63,9 +64,9 @@ fn rolling_up(criterion: &mut Criterion) {
     let compliant = Some(ComplianceState::Compliant);
     let clusters = (0..5000).map(|index| (format!("cluster-{index:04}"), compliant)).collect();
     criterion.bench_function("root status: 5000 clusters from scratch", |bencher| {
-        bencher.iter(|| black_box(root_status(&PolicyStatus::default(), &[], &clusters)));
+        bencher.iter(|| black_box(root_status(&PolicyStatus::default(), &[], &clusters, &BTreeMap::new())));
     });
-    let mut status = root_status(&PolicyStatus::default(), &[], &clusters);
+    let mut status = root_status(&PolicyStatus::default(), &[], &clusters, &BTreeMap::new());
     let mut tally = RootTally::of(&status.status);
     criterion.bench_function("root status: one cluster of 5000", |bencher| {
         bencher.iter(|| {

@@ -130,5 +130,40 @@ fn render(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, render);
+/// 500 kB of `object-templates-raw`: a loop over entries, and as much text without templates around it.
+fn large(criterion: &mut Criterion) {
+    let mut raw = String::from("{{ range $i := until 1000 }}\n");
+    raw.push_str(
+        "- complianceType: musthave\n  objectDefinition:\n    apiVersion: v1\n    kind: ConfigMap\n    metadata:\n      \
+         name: looped-{{ $i }}\n      namespace: default\n    data:\n      number: '{{ $i }}'\n{{ end }}\n",
+    );
+    let mut number = 0;
+    while raw.len() < 500_000 {
+        raw.push_str(&format!(
+            "- complianceType: musthave\n  objectDefinition:\n    apiVersion: v1\n    kind: ConfigMap\n    metadata:\n      \
+             name: plain-{number}\n      namespace: default\n    data:\n      cluster: '{{{{ fromClusterClaim \"name\" }}}}'\n"
+        ));
+        number += 1;
+    }
+    let policy = json!({"metadata": {"name": "large"}, "spec": {"object-templates-raw": raw}});
+    let renderer = Renderer::new();
+    let context = cluster_context("c1", ProtectedValues::default());
+    let mut group = criterion.benchmark_group("render");
+    group.throughput(Throughput::Bytes(raw.len() as u64));
+    group.sample_size(20);
+    let text = policy.to_string();
+    group.bench_function("baseline: JSON round trip of the 500 kB", |bencher| {
+        bencher.iter(|| {
+            if let Ok(value) = serde_json::from_str::<Value>(&text) {
+                black_box(value.to_string());
+            }
+        });
+    });
+    group.bench_function("cluster phase of 500 kB of object-templates-raw", |bencher| {
+        bencher.iter(|| black_box(renderer.cluster_phase(&policy, &context, &One(None)).0.is_ok()));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, render, large);
 criterion_main!(benches);

@@ -13,6 +13,7 @@
 
 pub mod adapters;
 pub mod api;
+pub mod chance;
 pub mod cli;
 pub mod clock;
 pub mod controller;

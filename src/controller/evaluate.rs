@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::hub_templates::{self, HubTemplate};
+
 use crate::api::object::GroupVersionKind;
 use crate::api::ocm::cluster::ManagedCluster;
 use crate::api::ocm::names;
@@ -21,11 +23,10 @@ use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::policy::checks::{self, Check};
 use crate::pipeline::policy::dependencies::{self, Dependencies};
-use crate::pipeline::policy::replicate::{ReplicatedTemplate, replicated_policy};
+use crate::pipeline::policy::replicate::replicated_policy;
+use crate::pipeline::render::encryption::{self, EncryptionKeys};
 use crate::pipeline::render::lookup::{Answer, Lookup, Recording, Reference};
-use crate::pipeline::render::{
-    Asked, ClusterContext, HubContext, HubRendered, ProtectedValues, RenderError, Renderer,
-};
+use crate::pipeline::render::{Ambient, ClusterContext, RenderError, Renderer};
 
 /// What one evaluation looks at. Everything in it is a value or a snapshot.
 pub struct Subject<'a> {
@@ -49,6 +50,13 @@ pub struct Subject<'a> {
     pub compliance: &'a dyn Fn(&str, &str) -> Option<ComplianceState>,
     /// The policies of a PolicySet, by namespace and name.
     pub policies_of_set: &'a dyn Fn(&str, &str) -> Option<Vec<String>>,
+    /// The hub's objects as the service account of `hubTemplateOptions` may see them, or why they cannot be seen so; `None`
+    /// where there is no server to apply rights.
+    pub hub_as: Option<Result<Arc<dyn Lookup>, String>>,
+    /// The initialization vector of the replicated policy, if it has one.
+    pub vector: Option<[u8; 16]>,
+    /// The moment and the randomness that templates may use.
+    pub ambient: Ambient,
 }
 
 /// What an evaluation comes to.
@@ -57,6 +65,8 @@ pub enum Evaluation {
     Waiting {
         /// On the hub.
         hub: BTreeSet<Reference>,
+        /// On the hub, with the rights of the policy's service account.
+        service_account: BTreeSet<Reference>,
         /// On the cluster.
         cluster: BTreeSet<Reference>,
     },
@@ -111,13 +121,17 @@ pub enum CheckState {
 
 /// Evaluates a policy for a cluster.
 pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
-    let hub_phase = resolve_hub_templates(subject, renderer);
-    if !hub_phase.asked.not_yet_known.is_empty() {
-        return Evaluation::Waiting { hub: hub_phase.asked.not_yet_known, cluster: BTreeSet::new() };
+    let hub_phase = hub_templates::resolve(subject, renderer);
+    if hub_phase.is_waiting() {
+        return Evaluation::Waiting {
+            hub: hub_phase.missing,
+            service_account: hub_phase.missing_as,
+            cluster: BTreeSet::new(),
+        };
     }
     let dependencies = canonical_dependencies(subject);
-    let obstacle =
-        configuration_fault(subject, &hub_phase.asked).or_else(|| subject.unreachable.map(ToOwned::to_owned));
+    let obstacle = configuration_fault(subject, &hub_phase.references)
+        .or_else(|| subject.unreachable.map(ToOwned::to_owned));
 
     let observed = Arc::new(Recording::new(subject.observed.clone()));
     let claims = claims::claims(subject.cluster);
@@ -128,7 +142,17 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
         let (state, fault) = match &obstacle {
             Some(fault) => (CheckState::Reported(message::violation(fault)), None),
             None => {
-                match evaluate_check(subject, renderer, index, template, &dependencies, &claims, &observed) {
+                let keys = hub_phase.keys.as_ref();
+                match evaluate_check(
+                    subject,
+                    renderer,
+                    index,
+                    template,
+                    &dependencies,
+                    &claims,
+                    keys,
+                    &observed,
+                ) {
                     Ok(outcome) => outcome,
                     Err(references) => {
                         missing.extend(references);
@@ -140,10 +164,14 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
         checks.push(EvaluatedCheck { name, state, fault });
     }
     if !missing.is_empty() {
-        return Evaluation::Waiting { hub: BTreeSet::new(), cluster: missing };
+        return Evaluation::Waiting {
+            hub: BTreeSet::new(),
+            service_account: BTreeSet::new(),
+            cluster: missing,
+        };
     }
     let templates = hub_phase.templates.into_iter().map(HubTemplate::into_replicated).collect();
-    let replicated = replicated_policy(
+    let mut replicated = replicated_policy(
         subject.policy,
         &subject.cluster.metadata.name,
         templates,
@@ -151,79 +179,16 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
         &dependencies.of_templates,
         subject.enforced_by_binding,
     );
+    if let Some(vector) = &hub_phase.vector {
+        replicated["metadata"]["annotations"][encryption::VECTOR_ANNOTATION] =
+            Value::String(encryption::annotation(vector));
+    }
     Evaluation::Ready(Box::new(Evaluated {
         replicated,
         checks,
-        hub_references: hub_phase.asked.references,
+        hub_references: hub_phase.references,
         cluster_references: observed.asked(),
     }))
-}
-
-struct HubTemplate {
-    name: String,
-    source: Value,
-    result: Result<HubRendered, RenderError>,
-    not_found: BTreeSet<Reference>,
-}
-
-impl HubTemplate {
-    fn into_replicated(self) -> ReplicatedTemplate {
-        match self.result {
-            Ok(rendered) => ReplicatedTemplate::Resolved(rendered.definition),
-            Err(error) => ReplicatedTemplate::Failed { definition: self.source, error: error.to_string() },
-        }
-    }
-}
-
-struct HubPhase {
-    templates: Vec<HubTemplate>,
-    asked: Asked,
-}
-
-fn resolve_hub_templates(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase {
-    let metadata = &subject.policy.metadata;
-    let context = HubContext {
-        cluster: subject.cluster.metadata.name.clone(),
-        labels: subject.cluster.metadata.labels.clone(),
-        policy_metadata: serde_json::json!({
-            "annotations": metadata.annotations,
-            "labels": metadata.labels,
-            "name": metadata.name,
-            "namespace": metadata.namespace,
-        }),
-        policy_namespace: metadata.namespace.clone(),
-        ..HubContext::default()
-    };
-    let disabled =
-        metadata.annotations.get(names::DISABLE_TEMPLATES_ANNOTATION).is_some_and(|text| text == "true");
-    let mut all = Asked::default();
-    let templates = subject
-        .policy
-        .spec
-        .policy_templates
-        .iter()
-        .enumerate()
-        .map(|(index, template)| {
-            let source = template.object_definition.clone();
-            let name =
-                checks::template_name(&source).map_or_else(|| format!("template-{index}"), ToOwned::to_owned);
-            let (result, asked) = if disabled {
-                let rendered = HubRendered {
-                    definition: source.clone(),
-                    protected: ProtectedValues::default(),
-                    sensitive: false,
-                };
-                (Ok(rendered), Asked::default())
-            } else {
-                renderer.hub_phase(&source, &context, subject.hub.as_ref())
-            };
-            all.references.extend(asked.references);
-            all.not_yet_known.extend(asked.not_yet_known);
-            all.not_found.extend(asked.not_found.iter().cloned());
-            HubTemplate { name, source, result, not_found: asked.not_found }
-        })
-        .collect();
-    HubPhase { templates, asked: all }
 }
 
 struct CanonicalDependencies {
@@ -249,14 +214,14 @@ fn canonical_dependencies(subject: &Subject<'_>) -> CanonicalDependencies {
 }
 
 /// The configuration gate: a policy that reads `hdr-app-configmap` is not rendered from a missing or broken one.
-fn configuration_fault(subject: &Subject<'_>, asked: &Asked) -> Option<String> {
+fn configuration_fault(subject: &Subject<'_>, references: &BTreeSet<Reference>) -> Option<String> {
     let namespace = &subject.policy.metadata.namespace;
     let reference = Reference {
         gvk: GroupVersionKind::new("v1", "ConfigMap"),
         namespace: Some(namespace.clone()),
         name: Some(config::CONFIG_MAP_NAME.to_owned()),
     };
-    if !asked.references.contains(&reference) {
+    if !references.contains(&reference) {
         return None;
     }
     let found = subject.hub.get(&reference.gvk, Some(namespace), config::CONFIG_MAP_NAME);
@@ -309,6 +274,9 @@ pub fn configuration_diagnostics(policy: &Policy, data: &BTreeMap<String, String
 /// Reason of the condition of a check whose templates do not come out.
 const TEMPLATE_ERROR: &str = "Error processing template";
 
+/// Reason of the condition of a check whose encrypted values cannot be read for want of a key.
+const ENCRYPTION_ERROR: &str = "Template encryption configuration error";
+
 type Outcome = (CheckState, Option<CheckFault>);
 
 fn reported(message: String) -> Outcome {
@@ -321,6 +289,7 @@ fn at_fault(check: Check, reason: &'static str, text: String) -> Outcome {
 }
 
 /// One policy template after the hub phase. `Err` names what must be watched on the cluster first.
+#[expect(clippy::too_many_arguments, reason = "all that is known of one check, each of another kind")]
 fn evaluate_check(
     subject: &Subject<'_>,
     renderer: &Renderer,
@@ -328,6 +297,7 @@ fn evaluate_check(
     template: &HubTemplate,
     dependencies: &CanonicalDependencies,
     claims: &BTreeMap<String, String>,
+    keys: Option<&EncryptionKeys>,
     observed: &Arc<Recording>,
 ) -> Result<Outcome, BTreeSet<Reference>> {
     if let Some(duplicate) = checks::duplicate_name(subject.policy, index) {
@@ -353,9 +323,11 @@ fn evaluate_check(
         Dependencies::Conflicting(text) => return Ok(reported(message::template_error(&text))),
     }
     let context = ClusterContext {
+        cluster: subject.cluster.metadata.name.clone(),
         claims: claims.clone(),
         protected: rendered.protected.clone(),
-        ..ClusterContext::default()
+        ambient: subject.ambient,
+        encryption: keys.cloned(),
     };
     let (resolved, asked) = renderer.cluster_phase(&check.definition, &context, observed.as_ref());
     if !asked.not_yet_known.is_empty() {
@@ -367,6 +339,9 @@ fn evaluate_check(
         Err(_) if rendered.sensitive => {
             let text = "the template failed; its error is withheld because it holds values of a Secret";
             return Ok(at_fault(check, TEMPLATE_ERROR, text.to_owned()));
+        }
+        Err(error @ RenderError::Encryption(_)) => {
+            return Ok(at_fault(check, ENCRYPTION_ERROR, error.to_string()));
         }
         Err(error) => return Ok(at_fault(check, TEMPLATE_ERROR, error.to_string())),
     };

@@ -3,21 +3,25 @@
 //! Takes objects one at a time; gives [`Effects`]. Holds no client and reads no clock. A change of one cluster costs one
 //! judgement per Placement, never a walk over the fleet (Placements with `numberOfClusters` excepted).
 
+mod placing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::placing::{AddOnScores, Selection};
 use super::inbox::Portion;
-use crate::adapters::hub::{HubKind, is_own};
+use crate::adapters::hub::HubKind;
 use crate::api::object::{Manifest, ObjectKey};
 use crate::api::ocm::cluster::{ManagedCluster, ManagedClusterSet, ManagedClusterSetBinding};
-use crate::api::ocm::placement::{Placement, PlacementDecision};
-use crate::api::ocm::policy::{PlacementBinding, Policy, PolicySet};
+use crate::api::ocm::placement::Placement;
+use crate::api::ocm::policy::{PlacementBinding, PlacementStatusEntry, Policy, PolicySet, RemainingBinding};
 use crate::api::ocm::{self, ParseError, names};
-use crate::pipeline::placement::{self, Decisions, Scope, Verdict};
 use crate::pipeline::policy::PolicyKey;
-use crate::pipeline::policy::bindings::{Bound, Placed, bindings_of, placed};
+use crate::pipeline::policy::bindings::{
+    Bound, Placed, bindings_of, excluding, placed, placement_status, remaining,
+};
 
 /// Namespace and name.
 pub type Name = (String, String);
@@ -66,13 +70,6 @@ impl Effects {
     }
 }
 
-/// The clusters that a Placement selects.
-#[derive(Debug, Clone, Default)]
-struct Selection {
-    selected: BTreeSet<String>,
-    scope: Option<Scope>,
-}
-
 /// The hub's objects.
 #[derive(Debug, Default)]
 pub struct Fleet {
@@ -86,6 +83,7 @@ pub struct Fleet {
     policies: BTreeMap<PolicyKey, Arc<Policy>>,
     policy_sets: BTreeMap<Name, Arc<PolicySet>>,
     selections: BTreeMap<Name, Selection>,
+    scores: AddOnScores,
     bound: BTreeMap<PolicyKey, Vec<Bound>>,
     /// Objects that cannot be read. Where an earlier version could, that one still counts.
     malformed: BTreeMap<(HubKind, Name), String>,
@@ -117,7 +115,7 @@ impl Fleet {
             HubKind::ManagedClusterSet => read(manifest).map(|set: Option<Arc<ManagedClusterSet>>| {
                 replace(&mut self.sets, key.name.clone(), set);
                 let placements: Vec<Name> = self.placements.keys().cloned().collect();
-                self.decide_all(placements, now)
+                self.decide_anew(placements, now)
             }),
             HubKind::ManagedClusterSetBinding => {
                 read(manifest).map(|binding: Option<Arc<ManagedClusterSetBinding>>| {
@@ -128,7 +126,7 @@ impl Fleet {
                         .filter(|(namespace, _)| *namespace == name.0)
                         .cloned()
                         .collect();
-                    self.decide_all(placements, now)
+                    self.decide_anew(placements, now)
                 })
             }
             HubKind::Placement => read(manifest).map(|placement: Option<Arc<Placement>>| {
@@ -139,8 +137,9 @@ impl Fleet {
                     _ => false,
                 };
                 replace(&mut self.placements, name.clone(), placement);
-                if unchanged { Effects::default() } else { self.decide_all(vec![name.clone()], now) }
+                if unchanged { Effects::default() } else { self.decide_anew(vec![name.clone()], now) }
             }),
+            HubKind::AddOnPlacementScore => read(manifest).map(|score| self.score_changed(key, score, now)),
             HubKind::PlacementDecision => self.decision_changed(key, manifest, now),
             HubKind::PlacementBinding => read(manifest).map(|binding: Option<Arc<PlacementBinding>>| {
                 replace(&mut self.placement_bindings, name.clone(), binding);
@@ -196,125 +195,6 @@ impl Fleet {
             .map(|placement| format!("Placement {}/{} does not exist", placement.0, placement.1))
     }
 
-    fn cluster_changed(
-        &mut self,
-        name: &str,
-        cluster: Option<&Arc<ManagedCluster>>,
-        now: Timestamp,
-    ) -> Effects {
-        let mut effects = Effects::default();
-        let before = self.clusters.get(name).cloned();
-        replace(&mut self.clusters, name.to_owned(), cluster.cloned());
-        let same = match (&before, cluster) {
-            (Some(old), Some(new)) => {
-                old.metadata.labels == new.metadata.labels
-                    && old.spec == new.spec
-                    && old.status.cluster_claims == new.status.cluster_claims
-                    && old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
-            }
-            _ => false,
-        };
-        if same {
-            return effects;
-        }
-        let placements: Vec<(Name, Arc<Placement>)> =
-            self.placements.iter().map(|(key, placement)| (key.clone(), placement.clone())).collect();
-        for (key, placement) in placements {
-            if placement.spec.number_of_clusters.is_some() {
-                effects.join(self.decide_all(vec![key], now));
-                continue;
-            }
-            if self.foreign_decisions.contains_key(&key) {
-                continue;
-            }
-            let Some(selection) = self.selections.get_mut(&key) else { continue };
-            let was = selection.selected.contains(name);
-            let is = match (cluster, &selection.scope) {
-                (Some(cluster), Some(scope)) => {
-                    placement::judge(&placement, cluster, scope, was, now).is_in()
-                }
-                _ => false,
-            };
-            if is != was {
-                if is {
-                    selection.selected.insert(name.to_owned());
-                } else {
-                    selection.selected.remove(name);
-                }
-                effects.placements.insert(key.clone());
-                effects.join(self.membership_changed(&key, [name.to_owned()].into_iter()));
-            }
-        }
-        effects.evaluate.insert(name.to_owned(), Policies::All);
-        effects
-    }
-
-    /// Decides Placements anew over all clusters.
-    fn decide_all(&mut self, placements: Vec<Name>, now: Timestamp) -> Effects {
-        let mut effects = Effects::default();
-        for key in placements {
-            let before = self.selections.remove(&key).unwrap_or_default();
-            let changed: Vec<String> = if let Some(placement) = self.placements.get(&key) {
-                let (after, requeue_at) = self.select(&key, placement, &before.selected, now);
-                effects.requeue_at = [effects.requeue_at, requeue_at].into_iter().flatten().min();
-                let changed = before.selected.symmetric_difference(&after.selected).cloned().collect();
-                self.selections.insert(key.clone(), after);
-                changed
-            } else {
-                before.selected.into_iter().collect()
-            };
-            effects.join(self.membership_changed(&key, changed.into_iter()));
-            effects.placements.insert(key);
-        }
-        effects
-    }
-
-    /// Another controller's decisions where there are any, else our own.
-    fn select(
-        &self,
-        key: &Name,
-        placement: &Placement,
-        previous: &BTreeSet<String>,
-        now: Timestamp,
-    ) -> (Selection, Option<Timestamp>) {
-        let scope = self.scope_of(placement);
-        if let Some(decisions) = self.foreign_decisions.get(key) {
-            let selected = decisions.values().flatten().cloned().collect();
-            return (Selection { selected, scope: Some(scope) }, None);
-        }
-        let decisions = self.decisions(key, placement, &scope, previous, now);
-        let selected = decisions.selected.into_iter().collect();
-        (Selection { selected, scope: Some(scope) }, decisions.requeue_at)
-    }
-
-    fn scope_of(&self, placement: &Placement) -> Scope {
-        placement::scope(
-            placement,
-            self.sets.values().map(AsRef::as_ref),
-            self.set_bindings.values().map(AsRef::as_ref),
-        )
-    }
-
-    fn decisions(
-        &self,
-        key: &Name,
-        placement: &Placement,
-        scope: &Scope,
-        selected: &BTreeSet<String>,
-        now: Timestamp,
-    ) -> Decisions {
-        // After a restart the decisions on the hub are what was selected before.
-        let recorded: BTreeSet<String> = self
-            .own_decisions
-            .get(key)
-            .into_iter()
-            .flat_map(|objects| objects.values().flatten())
-            .cloned()
-            .collect();
-        let previous = if selected.is_empty() { &recorded } else { selected };
-        placement::decide(placement, self.clusters.values().map(AsRef::as_ref), scope, previous, now)
-    }
-
     /// The policies bound to a Placement are concerned on these clusters.
     fn membership_changed(&self, placement: &Name, clusters: impl Iterator<Item = String>) -> Effects {
         let mut effects = Effects::default();
@@ -340,60 +220,6 @@ impl Fleet {
 
     fn sets_of_namespace(&self, namespace: &str) -> Vec<Name> {
         self.policy_sets.keys().filter(|(of, _)| of == namespace).cloned().collect()
-    }
-
-    fn decision_changed(
-        &mut self,
-        key: &ObjectKey,
-        manifest: Option<&Manifest>,
-        now: Timestamp,
-    ) -> Result<Effects, ParseError> {
-        let namespace = key.namespace.clone().unwrap_or_default();
-        // Another controller's decision that cannot be read counts as before; the first time, as one for nobody.
-        let decision: Option<Arc<PlacementDecision>> = match read(manifest) {
-            Ok(decision) => decision,
-            Err(error) => {
-                if let Some(manifest) = manifest
-                    && let Some(placement) = manifest.label(names::PLACEMENT_LABEL)
-                    && !is_own(manifest)
-                {
-                    let placement = (namespace, placement.to_owned());
-                    self.foreign_decisions.entry(placement).or_default().entry(key.name.clone()).or_default();
-                }
-                return Err(error);
-            }
-        };
-        let forget = |decisions: &mut BTreeMap<Name, BTreeMap<String, BTreeSet<String>>>| {
-            let mut touched = Vec::new();
-            decisions.retain(|(of, placement), objects| {
-                if *of == namespace && objects.remove(&key.name).is_some() {
-                    touched.push((of.clone(), placement.clone()));
-                }
-                !objects.is_empty()
-            });
-            touched
-        };
-        let mut touched = forget(&mut self.foreign_decisions);
-        let own = forget(&mut self.own_decisions);
-        let mut effects = Effects::default();
-        effects.placements.extend(own);
-        if let (Some(manifest), Some(decision)) = (manifest, decision)
-            && let Some(placement) = manifest.label(names::PLACEMENT_LABEL)
-        {
-            let placement = (namespace.clone(), placement.to_owned());
-            let clusters =
-                decision.status.decisions.iter().map(|decision| decision.cluster_name.clone()).collect();
-            let decisions =
-                if is_own(manifest) { &mut self.own_decisions } else { &mut self.foreign_decisions };
-            decisions.entry(placement.clone()).or_default().insert(key.name.clone(), clusters);
-            if is_own(manifest) {
-                effects.placements.insert(placement);
-            } else {
-                touched.push(placement);
-            }
-        }
-        effects.join(self.decide_all(touched, now));
-        Ok(effects)
     }
 
     /// Works out the bindings of every policy of a namespace.
@@ -521,11 +347,39 @@ impl Fleet {
 
     fn placed(&self, policy: &PolicyKey, cluster: &str) -> Placed {
         let bound = self.bound.get(policy).map(Vec::as_slice).unwrap_or_default();
-        placed(bound, |placement| {
-            self.selections
-                .get(&(policy.namespace.clone(), placement.to_owned()))
-                .is_some_and(|selection| selection.selected.contains(cluster))
+        placed(bound, cluster, |placement| self.selects(&policy.namespace, placement, cluster))
+    }
+
+    fn selects(&self, namespace: &str, placement: &str, cluster: &str) -> bool {
+        self.selections
+            .get(&(namespace.to_owned(), placement.to_owned()))
+            .is_some_and(|selection| selection.selected.contains(cluster))
+    }
+
+    /// `status.placement` of a root policy.
+    pub fn placement_status(&self, policy: &PolicyKey) -> Vec<PlacementStatusEntry> {
+        let disabled = self.policies.get(policy).is_some_and(|policy| policy.spec.disabled);
+        placement_status(self.bindings(policy), disabled, |placement| {
+            let key = (policy.namespace.clone(), placement.to_owned());
+            self.placements.get(&key)?;
+            self.selections.get(&key).map(|selection| &selection.selected)
         })
+    }
+
+    /// The bindings that keep a policy on clusters from which a PolicySet excludes it.
+    pub fn remaining_bindings(&self, policy: &PolicyKey) -> BTreeMap<String, Vec<RemainingBinding>> {
+        let bindings = self.bindings(policy);
+        let excluded: BTreeSet<&String> = bindings.iter().flat_map(|bound| &bound.excluded).collect();
+        excluded
+            .into_iter()
+            .filter_map(|cluster| {
+                let names = remaining(bindings, cluster, |placement| {
+                    self.selects(&policy.namespace, placement, cluster)
+                });
+                let entry = |name: &str| RemainingBinding { placement_binding: name.to_owned() };
+                (!names.is_empty()).then(|| (cluster.clone(), names.into_iter().map(entry).collect()))
+            })
+            .collect()
     }
 
     /// One policy on one cluster; `None` when there is no such policy.
@@ -541,20 +395,6 @@ impl Fleet {
             .iter()
             .filter(|(key, policy)| !policy.spec.disabled && self.placed(key, cluster) != Placed::No)
             .map(|(key, _)| key.clone())
-            .collect()
-    }
-
-    /// Why a policy is not (any more) on a cluster, per Placement that it is bound to.
-    pub fn why_not(&self, policy: &PolicyKey, cluster: &str, now: Timestamp) -> Vec<(String, Verdict)> {
-        let Some(managed) = self.clusters.get(cluster) else { return Vec::new() };
-        let placements = self.bound.get(policy).into_iter().flatten().filter(|bound| !bound.restricted);
-        placements
-            .filter_map(|bound| {
-                let key = (policy.namespace.clone(), bound.placement.clone());
-                let placement = self.placements.get(&key)?;
-                let scope = self.scope_of(placement);
-                Some((bound.placement.clone(), placement::judge(placement, managed, &scope, false, now)))
-            })
             .collect()
     }
 
@@ -578,6 +418,14 @@ impl Fleet {
         self.policies.iter()
     }
 
+    /// The PolicySets that keep a policy off a cluster which their Placement selects.
+    pub fn excluding_sets(&self, policy: &PolicyKey, cluster: &str) -> BTreeSet<String> {
+        let bindings = self.bindings(policy);
+        excluding(bindings, cluster, |placement| self.selects(&policy.namespace, placement, cluster))
+            .filter_map(|bound| bound.policy_set.clone())
+            .collect()
+    }
+
     /// The bindings of a policy.
     pub fn bindings(&self, policy: &PolicyKey) -> &[Bound] {
         self.bound.get(policy).map(Vec::as_slice).unwrap_or_default()
@@ -594,36 +442,9 @@ impl Fleet {
         Some(set.spec.policies.clone())
     }
 
-    /// PlacementBindings of a namespace.
-    pub fn placement_bindings<'a>(
-        &'a self,
-        namespace: &'a str,
-    ) -> impl Iterator<Item = &'a PlacementBinding> {
-        self.placement_bindings
-            .iter()
-            .filter(move |((of, _), _)| of == namespace)
-            .map(|(_, binding)| binding.as_ref())
-    }
-
-    /// A Placement, whether another controller decides for it, and the decision in full.
-    pub fn placement(&self, name: &Name, now: Timestamp) -> Option<(Arc<Placement>, bool, Decisions)> {
-        let placement = self.placements.get(name)?;
-        let selected =
-            self.selections.get(name).map(|selection| selection.selected.clone()).unwrap_or_default();
-        let scope = self.scope_of(placement);
-        let decisions = self.decisions(name, placement, &scope, &selected, now);
-        Some((placement.clone(), self.foreign_decisions.contains_key(name), decisions))
-    }
-
     /// All Placements.
     pub fn placements(&self) -> impl Iterator<Item = &Name> {
         self.placements.keys()
-    }
-
-    /// Decides every Placement again: tolerations run out with time.
-    pub fn time_passed(&mut self, now: Timestamp) -> Effects {
-        let placements = self.placements.keys().cloned().collect();
-        self.decide_all(placements, now)
     }
 }
 

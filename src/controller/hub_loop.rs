@@ -25,6 +25,9 @@ use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::render::Renderer;
 use crate::pipeline::render::lookup::{Answer, Lookup};
 
+/// How long AddOnPlacementScores that cannot be read wait.
+const SCORES_RETRY: Duration = Duration::from_secs(30);
+
 /// How the hub is run.
 #[derive(Debug, Clone, Default)]
 pub struct HubOptions {
@@ -65,6 +68,8 @@ struct HubMail {
     secrets: BTreeSet<ObjectKey>,
     /// A watch follows the hub (again): what could not be read before is tried again.
     synced: bool,
+    /// AddOnPlacementScores were read, or why they cannot be.
+    scores: Option<Result<(), String>>,
 }
 
 /// Runs until `stop` is cancelled. `ready` turns true once the hub's objects are known and every cluster has its work.
@@ -100,8 +105,15 @@ pub async fn run(
     });
     let reports: Arc<Inbox<Reports>> = Arc::default();
     let reporter = spawn(reporter::run(shared.clone(), reports.clone()));
-    let mut crew =
-        Crew { shared, reports, workers: BTreeMap::new(), requeue_at: None, unread: BTreeSet::new() };
+    let mut crew = Crew {
+        shared,
+        reports,
+        mail: mail.clone(),
+        workers: BTreeMap::new(),
+        requeue_at: None,
+        unread: BTreeSet::new(),
+        scores: None,
+    };
     crew.take_in_everything();
     tracing::info!(server, clusters = crew.workers.len(), "watching the hub");
     let holding = crew.shared.clone();
@@ -185,6 +197,9 @@ struct Crew {
     requeue_at: Option<jiff::Timestamp>,
     /// Objects that changed and could not be read then.
     unread: BTreeSet<ObjectKey>,
+    /// Reads scores of add-ons, once a Placement has asked for them.
+    scores: Option<AbortOnDropHandle<()>>,
+    mail: Arc<Inbox<HubMail>>,
 }
 
 impl Crew {
@@ -226,6 +241,16 @@ impl Crew {
             }
             self.wake_readers(key, &mut effects);
         }
+        if let Some(read) = mail.scores {
+            if let Err(reason) = &read {
+                tracing::warn!(
+                    reason,
+                    "scores of add-ons are not known: Placements that ask for them keep their clusters"
+                );
+            }
+            let mut fleet = self.shared.fleet.write().unwrap_or_else(PoisonError::into_inner);
+            effects.join(prepare::take_in_scores(&mut fleet, &snapshot, read, clock::now()));
+        }
         self.act(effects);
         for key in mail.secrets {
             self.credentials_changed(&key);
@@ -241,6 +266,26 @@ impl Crew {
         self.act(effects);
     }
 
+    /// Has scores of add-ons watched as soon as a Placement asks for them.
+    fn watch_scores(&mut self) {
+        let asked = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner).needs_scores();
+        if !asked || self.scores.is_some() {
+            return;
+        }
+        let (shared, mail) = (self.shared.clone(), self.mail.clone());
+        self.scores = Some(spawn(async move {
+            loop {
+                let read = shared.hub.watch_scores().await;
+                let done = read.is_ok();
+                mail.post(|mail| mail.scores = Some(read));
+                if done {
+                    return;
+                }
+                tokio::time::sleep(SCORES_RETRY).await;
+            }
+        }));
+    }
+
     /// Those whose templates looked the object up, and nobody else.
     fn wake_readers(&self, key: &ObjectKey, effects: &mut Effects) {
         let readers = self.shared.hub_readers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -253,6 +298,7 @@ impl Crew {
     }
 
     fn act(&mut self, effects: Effects) {
+        self.watch_scores();
         for (_, error) in &effects.malformed {
             tracing::error!(
                 kind = error.kind,

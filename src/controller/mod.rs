@@ -7,6 +7,7 @@ pub mod carry_out;
 pub mod evaluate;
 pub mod fleet;
 mod hub_loop;
+mod hub_templates;
 mod inbox;
 pub mod interval;
 mod leader;

@@ -22,8 +22,10 @@ use crate::pipeline::placement::Verdict;
 use crate::pipeline::plan::inventory::{Inventory, InventoryError};
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::policy::PolicyKey;
-use crate::pipeline::render::Renderer;
+use crate::pipeline::render::encryption;
 use crate::pipeline::render::lookup::{Answer, Lookup};
+use crate::pipeline::render::{Ambient, Renderer};
+use crate::{chance, clock};
 
 /// How many times one evaluation may ask for further look-ups before it is given up with an error.
 pub(super) const ROUNDS: usize = 12;
@@ -32,15 +34,52 @@ pub(super) const ROUNDS: usize = 12;
 pub fn take_in_everything(fleet: &mut Fleet, hub: &dyn Lookup, now: Timestamp) -> Effects {
     let mut effects = Effects::default();
     for kind in HubKind::ALL {
-        if let Answer::Found(objects) = hub.list(&kind.gvk(), None) {
-            for object in objects {
-                if let Some(key) = object.key() {
-                    effects.join(fleet.apply(kind, &key, Some(&object), now));
-                }
-            }
-        }
+        effects.join(take_in_kind(fleet, hub, kind, now).unwrap_or_default());
+    }
+    // Where somebody watches scores, they are known.
+    if let Some(scores) = take_in_kind(fleet, hub, HubKind::AddOnPlacementScore, now) {
+        effects.join(scores);
+        effects.join(fleet.scores_read(Ok(()), now));
     }
     effects
+}
+
+/// Takes the AddOnPlacementScores of the hub into the fleet, or why they cannot be read.
+pub fn take_in_scores(
+    fleet: &mut Fleet,
+    hub: &dyn Lookup,
+    read: Result<(), String>,
+    now: Timestamp,
+) -> Effects {
+    let mut effects = Effects::default();
+    if read.is_ok() {
+        effects = take_in_kind(fleet, hub, HubKind::AddOnPlacementScore, now).unwrap_or_default();
+    }
+    effects.join(fleet.scores_read(read, now));
+    effects
+}
+
+/// The fleet as the hub has it now, with scores of add-ons where a Placement asks for them.
+pub async fn fleet_of(hub: &Hub, now: Timestamp) -> (Fleet, Effects) {
+    let mut fleet = Fleet::default();
+    let mut effects = take_in_everything(&mut fleet, &hub.connection().snapshot(), now);
+    if fleet.needs_scores() {
+        let read = hub.watch_scores().await;
+        effects.join(take_in_scores(&mut fleet, &hub.connection().snapshot(), read, now));
+    }
+    (fleet, effects)
+}
+
+/// Takes all objects of a kind; `None` where they are not known.
+fn take_in_kind(fleet: &mut Fleet, hub: &dyn Lookup, kind: HubKind, now: Timestamp) -> Option<Effects> {
+    let Answer::Found(objects) = hub.list(&kind.gvk(), None) else { return None };
+    let mut effects = Effects::default();
+    for object in objects {
+        if let Some(key) = object.key() {
+            effects.join(fleet.apply(kind, &key, Some(&object), now));
+        }
+    }
+    Some(effects)
 }
 
 /// A connection to a managed cluster and the Secret version that it was made from.
@@ -155,12 +194,41 @@ pub fn reason_to_keep(fleet: &Fleet, policy: &PolicyKey, cluster: &str, now: Tim
     })
 }
 
+/// The moment and the randomness of one evaluation.
+pub fn ambient() -> Result<Ambient, String> {
+    let seed = chance::seed().ok_or("the system has no random numbers to give")?;
+    Ok(Ambient { now: clock::now(), seed })
+}
+
+/// The hub as the service account of a policy may see it; `None` where it names none.
+pub type AccountView = Option<Result<Arc<Connection>, String>>;
+
+/// The view that a policy's hub templates ask for.
+pub fn account_view(hub: &Hub, policy: &Policy) -> AccountView {
+    let options = policy.spec.other.get("hubTemplateOptions")?;
+    let name = options.get("serviceAccountName")?.as_str().filter(|name| !name.is_empty())?;
+    Some(hub.as_service_account(&policy.metadata.namespace, name))
+}
+
+/// Its caches as they are now.
+pub fn as_lookup(view: &Result<Arc<Connection>, String>) -> Result<Arc<dyn Lookup>, String> {
+    match view {
+        Ok(connection) => Ok(Arc::new(connection.snapshot())),
+        Err(reason) => Err(reason.clone()),
+    }
+}
+
+/// The initialization vector that stands on a replicated policy.
+pub fn vector(replica: Option<&Manifest>) -> Option<[u8; 16]> {
+    encryption::vector(replica?.annotation(encryption::VECTOR_ANNOTATION)?).ok()
+}
+
 /// What is evaluated where.
 pub struct Request<'a> {
     /// Renders.
     pub renderer: &'a Renderer,
     /// The hub.
-    pub hub: &'a Connection,
+    pub hub: &'a Hub,
     /// The cluster.
     pub link: &'a Link,
     /// The root policy.
@@ -171,6 +239,8 @@ pub struct Request<'a> {
     pub enforced: bool,
     /// What was written on the cluster before.
     pub inventory: &'a Inventory,
+    /// The replicated policy, if there is one.
+    pub replica: Option<&'a Manifest>,
     /// What is known of dependencies, asked again in every round.
     pub compliance: &'a (dyn Fn() -> KnownCompliance + Sync),
     /// The policies of a PolicySet, by namespace and name.
@@ -180,6 +250,8 @@ pub struct Request<'a> {
 /// Renders and plans; where a look-up is not watched yet, watches it and starts over. The error says why the hub or the
 /// cluster does not answer.
 pub async fn evaluate_until_known(request: &Request<'_>) -> Result<Box<Evaluated>, String> {
+    let ambient = ambient()?;
+    let account = account_view(request.hub, request.policy);
     for _ in 0..ROUNDS {
         let compliance = (request.compliance)();
         let evaluation = evaluate(
@@ -188,19 +260,27 @@ pub async fn evaluate_until_known(request: &Request<'_>) -> Result<Box<Evaluated
                 cluster: request.managed,
                 facts: &request.link.facts,
                 enforced_by_binding: request.enforced,
-                hub: Arc::new(request.hub.snapshot()),
+                hub: Arc::new(request.hub.connection().snapshot()),
                 observed: Arc::new(request.link.connection.snapshot()),
                 inventory: request.inventory,
                 unreachable: None,
                 compliance: &|kind, name| compliance.get(&(kind.to_owned(), name.to_owned())).copied(),
                 policies_of_set: &|namespace, name| (request.policies_of_set)(namespace, name),
+                hub_as: account.as_ref().map(as_lookup),
+                vector: vector(request.replica),
+                ambient,
             },
             request.renderer,
         );
         match evaluation {
             Evaluation::Ready(evaluated) => return Ok(evaluated),
-            Evaluation::Waiting { hub, cluster } => {
-                if let Ensured::Disconnected(reason) = request.hub.ensure(&hub).await {
+            Evaluation::Waiting { hub, service_account, cluster } => {
+                if let Ensured::Disconnected(reason) = request.hub.connection().ensure(&hub).await {
+                    return Err(format!("the hub does not answer look-ups: {reason}"));
+                }
+                if let Some(Ok(account)) = &account
+                    && let Ensured::Disconnected(reason) = account.ensure(&service_account).await
+                {
                     return Err(format!("the hub does not answer look-ups: {reason}"));
                 }
                 if let Ensured::Disconnected(reason) = request.link.connection.ensure(&cluster).await {

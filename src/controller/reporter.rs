@@ -17,10 +17,12 @@ use crate::adapters::api_server::ApiError;
 use crate::adapters::hub::{EventKind, HubEvent, HubKind, is_own, lasting_name, write_decisions};
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::api::ocm::names;
+use crate::api::ocm::placement::Placement;
 use crate::api::ocm::policy::{ClusterStatus, ComplianceState, PlacementStatusEntry, PolicyStatus};
 use crate::clock;
 use crate::pipeline::compliance::{PolicyInSet, policy_set_status, root_status};
-use crate::pipeline::placement::{Decisions, decision_objects};
+use crate::pipeline::placement::scope::is_scheduling_disabled;
+use crate::pipeline::placement::{Decisions, decision_objects, group_status};
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::render::lookup::{Answer, Lookup};
 
@@ -152,17 +154,19 @@ async fn report_placement(shared: &Shared, name: &Name) -> Result<(), ApiError> 
         // The Placement is gone; the garbage collector takes its decisions.
         return Ok(());
     };
-    if foreign {
+    // Decisions that somebody else makes, by hand or by another controller, are not touched.
+    if foreign || is_scheduling_disabled(&placement) {
         return Ok(());
     }
-    write_decisions(&shared.hub, decision_objects(&placement, &decisions.selected), &existing).await?;
+    write_decisions(&shared.hub, decision_objects(&placement, &decisions.groups), &existing).await?;
     let Some(object) = cached(shared, HubKind::Placement, &name.0, &name.1) else { return Ok(()) };
-    shared.hub.write_status(&object, &placement_status(&placement.status.other, &decisions)).await?;
+    shared.hub.write_status(&object, &placement_status(&placement, &decisions)).await?;
     Ok(())
 }
 
-fn placement_status(other: &serde_json::Map<String, Value>, decisions: &Decisions) -> Value {
-    let mut status = other.clone();
+fn placement_status(placement: &Placement, decisions: &Decisions) -> Value {
+    let mut status = placement.status.other.clone();
+    status.insert("decisionGroups".to_owned(), group_status(placement, &decisions.groups));
     status.insert("numberOfSelectedClusters".to_owned(), json!(decisions.selected.len()));
     status.insert("conditions".to_owned(), json!(decisions.conditions));
     Value::Object(status)
@@ -170,10 +174,9 @@ fn placement_status(other: &serde_json::Map<String, Value>, decisions: &Decision
 
 async fn report_policy(shared: &Shared, key: &PolicyKey) -> Result<(), ApiError> {
     let Some(object) = cached(shared, HubKind::Policy, &key.namespace, &key.name) else { return Ok(()) };
-    let (clusters, bindings): (BTreeSet<String>, Vec<PlacementStatusEntry>) = {
+    let (clusters, bindings, remaining) = {
         let fleet = shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
-        let bindings = fleet.bindings(key).iter().map(crate::pipeline::policy::bindings::Bound::status_entry);
-        (fleet.placed_clusters(key), bindings.collect())
+        (fleet.placed_clusters(key), fleet.placement_status(key), fleet.remaining_bindings(key))
     };
     let compliance = compliance_of(shared, key, &clusters);
     count(shared, key, &compliance);
@@ -181,7 +184,7 @@ async fn report_policy(shared: &Shared, key: &PolicyKey) -> Result<(), ApiError>
         .at(&["status"])
         .and_then(|status| serde_json::from_value(status.clone()).ok())
         .unwrap_or_default();
-    let status = root_status(&previous, &bindings, &compliance);
+    let status = root_status(&previous, &bindings, &compliance, &remaining);
     shared.hub.write_status(&object, &json!(status)).await?;
     Ok(())
 }
@@ -237,21 +240,19 @@ async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError>
     let snapshot = {
         let fleet = shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
         let Some(set) = fleet.policy_set(name) else { return Ok(()) };
-        let placement: Vec<PlacementStatusEntry> = fleet
-            .placement_bindings(&name.0)
-            .filter(|binding| {
-                binding.placement_ref.kind == "Placement"
-                    && binding
-                        .subjects
-                        .iter()
-                        .any(|subject| subject.kind == "PolicySet" && subject.name == name.1)
-            })
-            .map(|binding| PlacementStatusEntry {
-                placement_binding: binding.metadata.name.clone(),
-                placement: binding.placement_ref.name.clone(),
+        let placement: BTreeSet<PlacementStatusEntry> = set
+            .spec
+            .policies
+            .iter()
+            .flat_map(|policy| fleet.placement_status(&PolicyKey::new(&name.0, policy)))
+            .filter(|entry| entry.policy_set == name.1)
+            .map(|entry| PlacementStatusEntry {
+                placement_binding: entry.placement_binding,
+                placement: entry.placement,
                 ..PlacementStatusEntry::default()
             })
             .collect();
+        let placement: Vec<PlacementStatusEntry> = placement.into_iter().collect();
         let clusters: BTreeSet<String> = fleet
             .selected_by(&name.0, placement.iter().map(|entry| entry.placement.as_str()))
             .into_iter()
@@ -283,6 +284,7 @@ async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError>
                     clusternamespace: cluster.clone(),
                     clustername: cluster,
                     compliant,
+                    remaining_bindings: Vec::new(),
                 })
                 .collect()
         })
@@ -300,7 +302,7 @@ async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError>
         })
         .collect();
     let clusters: BTreeSet<&str> = clusters.iter().map(String::as_str).collect();
-    let status = policy_set_status(&set.status, &policies, &placement, &clusters);
+    let status = policy_set_status(&set, &policies, &placement, &clusters);
     shared.hub.write_status(&object, &json!(status)).await?;
     Ok(())
 }

@@ -38,8 +38,10 @@ pub struct Connection {
     pub(super) client: kube::Client,
     pub(super) server: String,
     pub(super) kinds: Arc<Kinds>,
+    /// What the client was made from, for one that acts for somebody else.
+    pub(super) config: kube::Config,
     watches: Mutex<BTreeMap<WatchKey, Arc<ObjectWatch>>>,
-    listener: Listener,
+    pub(super) listener: Listener,
 }
 
 impl Connection {
@@ -53,11 +55,11 @@ impl Connection {
         Self::new(kubeconfig::from_file(path).await?, listener)
     }
 
-    fn new(config: kube::Config, listener: Listener) -> Result<Self, KubeconfigError> {
+    pub(super) fn new(config: kube::Config, listener: Listener) -> Result<Self, KubeconfigError> {
         let server = without_user(&config.cluster_url);
-        let client = kube::Client::try_from(config)
+        let client = kube::Client::try_from(config.clone())
             .map_err(|error| KubeconfigError::Unusable { reason: error.to_string() })?;
-        Ok(Self { client, server, kinds: Arc::default(), watches: Mutex::default(), listener })
+        Ok(Self { client, server, kinds: Arc::default(), config, watches: Mutex::default(), listener })
     }
 
     /// URL of the server.

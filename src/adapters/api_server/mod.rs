@@ -5,6 +5,7 @@
 
 mod connection;
 mod error;
+mod impersonation;
 mod kinds;
 pub mod kubeconfig;
 mod snapshot;

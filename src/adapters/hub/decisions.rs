@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Hub;
 use crate::adapters::api_server::{ApiError, Mode};
@@ -16,6 +16,22 @@ pub const MANAGED_BY: &str = "flotilla";
 /// Whether Flotilla wrote the decision.
 pub fn is_own(decision: &Manifest) -> bool {
     decision.label(MANAGED_BY_LABEL) == Some(MANAGED_BY)
+}
+
+/// A decision may come into another group.
+async fn label(hub: &Hub, existing: &Manifest, desired: &Manifest) -> Result<Manifest, ApiError> {
+    let wanted = desired.at(&["metadata", "labels"]).and_then(Value::as_object).into_iter().flatten();
+    let changes: Map<String, Value> = wanted
+        .filter(|(name, value)| existing.label(name) != value.as_str())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    match existing.key() {
+        Some(key) if !changes.is_empty() => {
+            let metadata = json!({"labels": changes, "resourceVersion": existing.resource_version()});
+            hub.connection().merge(&key, &json!({"metadata": metadata}), Mode::Real).await
+        }
+        Some(_) | None => Ok(existing.clone()),
+    }
 }
 
 /// Brings the decisions of one Placement to what they should be: `desired` from the pipeline, `existing` its own ones.
@@ -33,7 +49,7 @@ pub async fn write_decisions(
         let name = manifest.name().unwrap_or_default().to_owned();
         let found = existing.iter().find(|decision| decision.name() == Some(&name));
         let object = match found {
-            Some(found) => found.as_ref().clone(),
+            Some(found) => label(hub, found, &manifest).await?,
             None => match hub.connection().create(&manifest, Mode::Real).await {
                 Ok(created) => created,
                 // The cache has not seen it yet; its event brings us back here.

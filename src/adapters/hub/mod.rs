@@ -8,6 +8,7 @@ mod events;
 mod lease;
 pub mod membership;
 mod replicas;
+mod service_accounts;
 mod statuses;
 
 use std::path::Path;
@@ -72,6 +73,8 @@ pub enum HubKind {
     Placement,
     /// `PlacementDecision`.
     PlacementDecision,
+    /// `AddOnPlacementScore`: watched only while a Placement asks for scores.
+    AddOnPlacementScore,
     /// `PlacementBinding`.
     PlacementBinding,
     /// `Policy`, root and replicated.
@@ -81,13 +84,14 @@ pub enum HubKind {
 }
 
 impl HubKind {
-    /// All of them.
+    /// Those that are always watched, in the order in which they build on each other: what was decided before comes before the
+    /// Placement that is decided again.
     pub const ALL: [Self; 8] = [
         Self::ManagedCluster,
         Self::ManagedClusterSet,
         Self::ManagedClusterSetBinding,
-        Self::Placement,
         Self::PlacementDecision,
+        Self::Placement,
         Self::PlacementBinding,
         Self::Policy,
         Self::PolicySet,
@@ -101,6 +105,7 @@ impl HubKind {
             Self::ManagedClusterSetBinding => (CLUSTER_GROUP, "v1beta2", "ManagedClusterSetBinding"),
             Self::Placement => (CLUSTER_GROUP, "v1beta1", "Placement"),
             Self::PlacementDecision => (CLUSTER_GROUP, "v1beta1", "PlacementDecision"),
+            Self::AddOnPlacementScore => (CLUSTER_GROUP, "v1alpha1", "AddOnPlacementScore"),
             Self::PlacementBinding => (POLICY_GROUP, "v1", "PlacementBinding"),
             Self::Policy => (POLICY_GROUP, "v1", "Policy"),
             Self::PolicySet => (POLICY_GROUP, "v1beta1", "PolicySet"),
@@ -110,7 +115,7 @@ impl HubKind {
 
     /// Which kind an object is of, whatever its version.
     pub fn of(gvk: &GroupVersionKind) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| {
+        Self::ALL.into_iter().chain([Self::AddOnPlacementScore]).find(|kind| {
             let own = kind.gvk();
             own.group == gvk.group && own.kind == gvk.kind
         })
@@ -120,12 +125,14 @@ impl HubKind {
 /// The hub.
 pub struct Hub {
     connection: Connection,
+    service_accounts: service_accounts::ServiceAccounts,
 }
 
 impl Hub {
     /// Connects. `path` is a kubeconfig; without one the surroundings decide (in-cluster first).
     pub async fn connect(path: Option<&Path>, listener: Listener) -> Result<Self, HubError> {
-        Ok(Self { connection: Connection::from_file(path, listener).await? })
+        let connection = Connection::from_file(path, listener).await?;
+        Ok(Self { connection, service_accounts: service_accounts::ServiceAccounts::default() })
     }
 
     /// The connection, for look-ups of templates.
@@ -157,6 +164,23 @@ impl Hub {
             }
         }
         Ok(started)
+    }
+
+    /// Watches AddOnPlacementScores and waits for the first list. The error says why their scores are not known.
+    pub async fn watch_scores(&self) -> Result<(), String> {
+        let gvk = HubKind::AddOnPlacementScore.gvk();
+        let key = WatchKey { gvk: gvk.clone(), namespace: None, selector: None, depth: Depth::Whole };
+        let missing = || format!("the hub does not serve {gvk}: install its CustomResourceDefinition");
+        let watch = match self.connection.watch(key).await {
+            Ok(Some(watch)) => watch,
+            Ok(None) => return Err(missing()),
+            Err(error) => return Err(error.to_string()),
+        };
+        match watch.settled().await {
+            WatchState::Synced | WatchState::Loading => Ok(()),
+            WatchState::KindGone => Err(missing()),
+            WatchState::Failing { message, .. } => Err(message),
+        }
     }
 
     async fn start_credentials(&self) -> Result<Vec<(String, Arc<ObjectWatch>)>, HubError> {

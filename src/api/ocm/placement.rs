@@ -1,6 +1,8 @@
-//! `cluster.open-cluster-management.io/v1beta1`: Placement and PlacementDecision.
+//! `cluster.open-cluster-management.io`: Placement and PlacementDecision (v1beta1), AddOnPlacementScore (v1alpha1).
 
-use schemars::JsonSchema;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -43,7 +45,13 @@ pub struct PlacementSpec {
     /// Taints that are tolerated.
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// Everything else (prioritizers, decision strategy).
+    /// Which clusters come first where `numberOfClusters` cannot hold all.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub prioritizer_policy: PrioritizerPolicy,
+    /// How the decisions are grouped.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub decision_strategy: DecisionStrategy,
+    /// Everything else.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -69,7 +77,10 @@ pub struct RequiredClusterSelector {
     /// Against the claims that the cluster reports.
     #[serde(deserialize_with = "null_as_default")]
     pub claim_selector: ClaimSelector,
-    /// Everything else (`celSelector`).
+    /// Expressions over the whole ManagedCluster.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub cel_selector: CelSelector,
+    /// Everything else.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -81,6 +92,143 @@ pub struct ClaimSelector {
     /// All must hold.
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub match_expressions: Vec<Requirement>,
+}
+
+/// `celSelector`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CelSelector {
+    /// All must be true.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub cel_expressions: Vec<String>,
+}
+
+/// `Placement.spec.prioritizerPolicy`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PrioritizerPolicy {
+    /// `Additive` (default): beside the standing prioritizers; `Exact`: these alone.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub mode: String,
+    /// Prioritizers with their weights.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub configurations: Vec<PrioritizerConfiguration>,
+}
+
+/// One entry of `prioritizerPolicy.configurations`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PrioritizerConfiguration {
+    /// Which prioritizer; needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score_coordinate: Option<ScoreCoordinate>,
+    /// From -10 to 10; absent means 1, zero switches the prioritizer off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i32>,
+}
+
+/// Where a score comes from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ScoreCoordinate {
+    /// `BuiltIn` (default) or `AddOn`.
+    #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
+    pub coordinate_type: String,
+    /// Name of a prioritizer of the hub's own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub built_in: String,
+    /// A score that an add-on reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub add_on: Option<AddOnCoordinate>,
+}
+
+/// A score in an AddOnPlacementScore.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["resourceName", "scoreName"]))]
+pub struct AddOnCoordinate {
+    /// Name of the AddOnPlacementScore in the namespace of each cluster.
+    pub resource_name: String,
+    /// Name of the score in it.
+    pub score_name: String,
+}
+
+/// `Placement.spec.decisionStrategy`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DecisionStrategy {
+    /// How the decisions are grouped.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub group_strategy: GroupStrategy,
+}
+
+/// `decisionStrategy.groupStrategy`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GroupStrategy {
+    /// Groups for clusters that a selector picks; the others form groups without a name.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub decision_groups: Vec<DecisionGroup>,
+    /// At most so many clusters in a group: a number, or a percentage of all that are selected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clusters_per_decision_group: Option<IntOrText>,
+}
+
+/// One entry of `groupStrategy.decisionGroups`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["groupName", "groupClusterSelector"]))]
+pub struct DecisionGroup {
+    /// Value of the label `decision-group-name`.
+    pub group_name: String,
+    /// Which clusters are in it.
+    #[serde(deserialize_with = "null_as_default")]
+    pub group_cluster_selector: GroupClusterSelector,
+}
+
+/// `groupClusterSelector`: both parts must match.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GroupClusterSelector {
+    /// Against the labels of the ManagedCluster.
+    #[serde(deserialize_with = "null_as_default")]
+    pub label_selector: LabelSelector,
+    /// Against the claims that the cluster reports.
+    #[serde(deserialize_with = "null_as_default")]
+    pub claim_selector: ClaimSelector,
+}
+
+/// A number or a text, as the API has it for counts and percentages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum IntOrText {
+    /// A number.
+    Int(i64),
+    /// A text.
+    Text(String),
+}
+
+impl fmt::Display for IntOrText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(number) => number.fmt(formatter),
+            Self::Text(text) => text.fmt(formatter),
+        }
+    }
+}
+
+impl JsonSchema for IntOrText {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "IntOrText".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"x-kubernetes-int-or-string": true})
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// One entry of `Placement.spec.tolerations`.
@@ -163,4 +311,38 @@ pub struct ClusterDecision {
     pub cluster_name: String,
     /// Free text, empty upstream.
     pub reason: String,
+}
+
+/// `cluster.open-cluster-management.io/v1alpha1 AddOnPlacementScore`: what an add-on reports of one cluster. It lies in the
+/// cluster's namespace.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AddOnPlacementScore {
+    /// Metadata.
+    pub metadata: Metadata,
+    /// The scores.
+    #[serde(deserialize_with = "null_as_default")]
+    pub status: AddOnPlacementScoreStatus,
+}
+
+/// `AddOnPlacementScore.status`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AddOnPlacementScoreStatus {
+    /// Scores by name.
+    #[serde(deserialize_with = "null_as_default")]
+    pub scores: Vec<AddOnScore>,
+    /// Until when they hold (RFC 3339); absent means for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<String>,
+}
+
+/// One score, from -100 to 100.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AddOnScore {
+    /// Name.
+    pub name: String,
+    /// Value.
+    pub value: i32,
 }

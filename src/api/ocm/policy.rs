@@ -247,6 +247,18 @@ pub struct PlacementStatusEntry {
     /// Name of the PolicySet, when bound through one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub policy_set: String,
+    /// Clusters that the Placement selects and that the PolicySet excludes this policy from.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub exclusions: Vec<PolicyExclusion>,
+}
+
+/// One entry of `exclusions` in a root policy's `status.placement`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
+pub struct PolicyExclusion {
+    /// Name of the cluster.
+    pub cluster_name: String,
 }
 
 /// One entry of a root policy's `status.status`.
@@ -261,6 +273,22 @@ pub struct ClusterStatus {
     /// Its compliance; absent while unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compliant: Option<ComplianceState>,
+    /// The bindings that keep the policy there although a PolicySet excludes it.
+    #[serde(
+        rename = "remainingBindings",
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub remaining_bindings: Vec<RemainingBinding>,
+}
+
+/// One entry of `remainingBindings`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
+pub struct RemainingBinding {
+    /// Name of the PlacementBinding.
+    pub placement_binding: String,
 }
 
 /// `policy.open-cluster-management.io/v1beta1 PolicySet`: policies that are placed together.
@@ -291,9 +319,35 @@ pub struct PolicySetSpec {
     /// Names of policies in the same namespace.
     #[serde(deserialize_with = "null_as_default")]
     pub policies: Vec<String>,
+    /// Policies that this set does not place on some of its clusters.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub exclusions: Vec<SetExclusion>,
     /// Everything else.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// One entry of `PolicySet.spec.exclusions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["clusterNames", "policyName"], "x-kubernetes-preserve-unknown-fields" = true))]
+pub struct SetExclusion {
+    /// Name of a policy of the set.
+    pub policy_name: String,
+    /// Where the set does not place it.
+    #[serde(deserialize_with = "null_as_default")]
+    pub cluster_names: Vec<String>,
+}
+
+/// One entry of `PolicySet.status.exclusions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["clusters", "policyName"], "x-kubernetes-preserve-unknown-fields" = true))]
+pub struct SetStatusExclusion {
+    /// Name of the policy.
+    pub policy_name: String,
+    /// Where it is excluded.
+    pub clusters: Vec<String>,
 }
 
 /// `PolicySet.status`.
@@ -309,6 +363,9 @@ pub struct PolicySetStatus {
     /// For people.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub status_message: String,
+    /// What is excluded, by policy.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub exclusions: Vec<SetStatusExclusion>,
     /// Everything else.
     #[serde(flatten)]
     pub other: Map<String, Value>,

@@ -85,12 +85,13 @@ impl Look<'_> {
         });
         let evaluated = prepare::evaluate_until_known(&Request {
             renderer: self.renderer,
-            hub: self.hub.connection(),
+            hub: self.hub,
             link,
             policy: &assignment.policy,
             managed: &managed,
             enforced: assignment.placed == Placed::Enforced,
             inventory: &inventory,
+            replica,
             compliance: &|| {
                 prepare::compliance(replicas.iter().map(|(key, replica)| (key.clone(), replica.as_ref())))
             },

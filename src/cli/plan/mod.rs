@@ -69,8 +69,7 @@ pub(crate) async fn run(options: Options) -> Outcome {
     let hub =
         Hub::connect(options.kubeconfig.as_deref(), deaf()).await.map_err(|error| hub_failure(&error))?;
     hub.watch().await.map_err(|error| hub_failure(&error))?;
-    let mut fleet = Fleet::default();
-    let effects = prepare::take_in_everything(&mut fleet, &hub.connection().snapshot(), clock::now());
+    let (fleet, effects) = prepare::fleet_of(&hub, clock::now()).await;
     for (_, error) in &effects.malformed {
         output::error(&error.to_string());
     }

@@ -62,7 +62,7 @@ impl Input {
         let (assumed, notes) = assumed_bindings(&manifests);
         manifests.extend(assumed);
         let mut fleet = Fleet::default();
-        for kind in HubKind::ALL {
+        for kind in HubKind::ALL.into_iter().chain([HubKind::AddOnPlacementScore]) {
             for manifest in manifests.iter().filter(|manifest| HubKind::of(&manifest.gvk()) == Some(kind)) {
                 if let Some(key) = manifest.key() {
                     let effects = fleet.apply(kind, &key, Some(manifest), now);
@@ -70,6 +70,7 @@ impl Input {
                 }
             }
         }
+        fleet.scores_read(Ok(()), now);
         Self { fleet, objects: ObjectLookup::new(manifests), errors, warnings, notes }
     }
 

@@ -18,6 +18,7 @@ use crate::adapters::source::EmptyCluster;
 use crate::api::ocm::policy::ComplianceState;
 use crate::clock;
 use crate::controller::evaluate::{Evaluation, Subject, evaluate};
+use crate::controller::prepare;
 use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::policy::PolicyKey;
@@ -149,12 +150,15 @@ fn render_one(
             unreachable: None,
             compliance: &|_, _| Some(ComplianceState::Compliant),
             policies_of_set: &|namespace, name| input.fleet.policies_of_set(namespace, name),
+            hub_as: None,
+            vector: None,
+            ambient: prepare::ambient().unwrap_or_default(),
         },
         renderer,
     );
     Some(match evaluation {
         Evaluation::Ready(evaluated) => Entry::new(cluster, policy, &evaluated, show_secrets),
-        Evaluation::Waiting { hub, cluster: wanted } => {
+        Evaluation::Waiting { hub, cluster: wanted, .. } => {
             Entry::unknown(cluster, policy, hub.iter().chain(&wanted))
         }
     })

@@ -20,6 +20,7 @@ use super::values;
 use crate::adapters::api_server::{Change, Listener, WatchState};
 use crate::adapters::hub::Hub;
 use crate::clock;
+use crate::controller::prepare;
 use crate::pipeline::render::lookup::Lookup;
 
 /// How long changes are gathered before the status is printed again.
@@ -63,6 +64,8 @@ pub(crate) async fn run(options: Options) -> Outcome {
         .await
         .map_err(|error| hub_failure(&error))?;
     hub.watch_objects().await.map_err(|error| hub_failure(&error))?;
+    // From here on the snapshots hold the scores of add-ons, if a Placement asks for them.
+    prepare::fleet_of(&hub, clock::now()).await;
     if !options.watch {
         output::data(&text(&look(&hub, &options)?, &options)?)?;
         return Ok(Exit::Success);

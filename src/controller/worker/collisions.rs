@@ -132,8 +132,9 @@ impl Worker {
             && assignment.placed != Placed::No
         {
             let enforced = assignment.placed == Placed::Enforced;
-            let evaluated =
-                self.evaluate_until_known(&assignment.policy, &managed, enforced, &inventory).await;
+            let evaluated = self
+                .evaluate_until_known(&assignment.policy, &managed, enforced, &inventory, replica.as_ref())
+                .await;
             if let Ok(evaluated) = evaluated {
                 return claims_of(&evaluated, None, &inventory);
             }

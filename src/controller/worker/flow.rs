@@ -48,10 +48,12 @@ impl Worker {
             return Ok(Outcome::Settled);
         }
         let before = self.inventory_before(key, replica.as_ref());
-        let mut evaluated = match self.evaluate_and_remember(key, policy, managed, enforced, &before).await {
-            Ok(evaluated) => evaluated,
-            Err(reason) => return Ok(Outcome::Disconnected(reason)),
-        };
+        let mut evaluated =
+            match self.evaluate_and_remember(key, policy, managed, enforced, &before, replica.as_ref()).await
+            {
+                Ok(evaluated) => evaluated,
+                Err(reason) => return Ok(Outcome::Disconnected(reason)),
+            };
         self.settle_collisions(key, policy, &mut evaluated, &before).await;
         self.watch_for_missing_kinds(&evaluated).await;
 
@@ -137,11 +139,12 @@ impl Worker {
         managed: &ManagedCluster,
         enforced: bool,
         inventory: &Inventory,
+        replica: Option<&Manifest>,
     ) -> Result<Box<Evaluated>, String> {
         for _ in 0..ROUNDS {
             let hub_before = self.shared.hub.connection().snapshot();
             let here_before = self.link.as_ref().map(|link| link.connection.snapshot());
-            let evaluated = self.evaluate_until_known(policy, managed, enforced, inventory).await?;
+            let evaluated = self.evaluate_until_known(policy, managed, enforced, inventory, replica).await?;
             let (hub_news, here_news) = self.remember_references(key, &evaluated);
             let here = self.link.as_ref().map(|link| link.connection.snapshot());
             let unchanged = hub_before.agrees(&self.shared.hub.connection().snapshot(), &hub_news)
@@ -163,17 +166,19 @@ impl Worker {
         managed: &ManagedCluster,
         enforced: bool,
         inventory: &Inventory,
+        replica: Option<&Manifest>,
     ) -> Result<Box<Evaluated>, String> {
         let Some(link) = &self.link else { return Err("not connected".to_owned()) };
         let fleet = &self.shared.fleet;
         prepare::evaluate_until_known(&Request {
             renderer: &self.shared.renderer,
-            hub: self.shared.hub.connection(),
+            hub: &self.shared.hub,
             link,
             policy,
             managed,
             enforced,
             inventory,
+            replica,
             compliance: &|| self.compliance_here(),
             policies_of_set: &|namespace, name| {
                 fleet.read().unwrap_or_else(PoisonError::into_inner).policies_of_set(namespace, name)

@@ -136,6 +136,9 @@ impl Worker {
         }
         let inventory = self.inventory_before(key, replica.as_ref());
         let facts = ClusterFacts { name: self.name.clone(), ..ClusterFacts::default() };
+        let account = prepare::account_view(&self.shared.hub, policy);
+        // Where there is none, what is not reached need not be random either.
+        let ambient = prepare::ambient().unwrap_or_default();
         for _ in 0..ROUNDS {
             let hub = Arc::new(self.shared.hub.connection().snapshot());
             let evaluation = evaluate(
@@ -150,12 +153,20 @@ impl Worker {
                     unreachable: Some(reason),
                     compliance: &|_, _| None,
                     policies_of_set: &|_, _| None,
+                    hub_as: account.as_ref().map(prepare::as_lookup),
+                    vector: prepare::vector(replica.as_ref()),
+                    ambient,
                 },
                 &self.shared.renderer,
             );
             match evaluation {
-                Evaluation::Waiting { hub, .. } => {
+                Evaluation::Waiting { hub, service_account, .. } => {
                     if let Ensured::Disconnected(_) = self.shared.hub.connection().ensure(&hub).await {
+                        return Ok(());
+                    }
+                    if let Some(Ok(account)) = &account
+                        && let Ensured::Disconnected(_) = account.ensure(&service_account).await
+                    {
                         return Ok(());
                     }
                 }

@@ -76,7 +76,7 @@ pub fn truncate(diff: &str, lines: usize) -> String {
 }
 
 /// The unified diff of two values, without any redaction.
-pub(super) fn unified(existing: Option<&Value>, updated: &Value, name: &str) -> String {
+pub fn unified(existing: Option<&Value>, updated: &Value, name: &str) -> String {
     let (before, after) = (existing.map(text).unwrap_or_default(), text(updated));
     // Like upstream, the end of the text counts as an empty line.
     let before: Vec<&str> = if before.is_empty() { Vec::new() } else { before.split('\n').collect() };

@@ -12,7 +12,7 @@ use super::quantity::same_text;
 
 /// How much of the observed value the desired one speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
+pub enum Extent {
     /// `musthave`: what is observed may hold more.
     AtLeast,
     /// `mustonlyhave`: what is observed holds just this.
@@ -22,7 +22,7 @@ pub(crate) enum Extent {
 /// Whether a field that is absent equals an empty one (upstream's `zeroValueEqualsNil`). Scalars other than text always
 /// do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Absent {
+pub enum Absent {
     /// `{}` and `""` differ from nothing.
     Differs,
     /// `{}` equals nothing.
@@ -31,7 +31,7 @@ pub(crate) enum Absent {
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Likeness {
+pub enum Likeness {
     /// It is there.
     Same,
     /// It is there but for fields that are absent and whose desired value is zero: only the API server can tell whether
@@ -47,13 +47,13 @@ impl Likeness {
     }
 
     /// Whether it is there, absent zero values allowed.
-    pub(crate) fn holds(self) -> bool {
+    pub fn holds(self) -> bool {
         self != Self::Different
     }
 }
 
 /// Compares two whole values: a top-level field, or an entry of a list.
-pub(crate) fn likeness(desired: &Value, existing: &Value, extent: Extent, absent: Absent) -> Likeness {
+pub fn likeness(desired: &Value, existing: &Value, extent: Extent, absent: Absent) -> Likeness {
     match (desired, existing) {
         (Value::Object(desired), Value::Object(existing)) => maps(desired, existing, extent, absent),
         (Value::Array(desired), Value::Array(existing)) => lists(desired, existing, extent, absent),
@@ -77,7 +77,7 @@ pub(crate) fn likeness(desired: &Value, existing: &Value, extent: Extent, absent
 }
 
 /// Compares two mappings, field by field.
-pub(crate) fn maps(
+pub fn maps(
     desired: &Map<String, Value>,
     existing: &Map<String, Value>,
     extent: Extent,
@@ -125,7 +125,7 @@ fn field(desired: &Value, existing: Option<&Value>, extent: Extent, absent: Abse
 }
 
 /// Compares two lists without regard to order.
-pub(crate) fn lists(desired: &[Value], existing: &[Value], extent: Extent, absent: Absent) -> Likeness {
+pub fn lists(desired: &[Value], existing: &[Value], extent: Extent, absent: Absent) -> Likeness {
     match extent {
         Extent::Exactly if desired.len() != existing.len() => return Likeness::Different,
         Extent::AtLeast if desired.len() > existing.len() => return Likeness::Different,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::extent::{Absent, Extent, pair};
 
 /// Merges a desired value into an observed one (`musthave`).
-pub(crate) fn merge(desired: &Value, existing: &Value, absent: Absent) -> Value {
+pub fn merge(desired: &Value, existing: &Value, absent: Absent) -> Value {
     match (desired, existing) {
         (Value::Object(desired), Value::Object(existing)) => {
             Value::Object(merge_maps(desired, existing, absent))

@@ -25,8 +25,6 @@ mod redact;
 mod written;
 
 #[cfg(test)]
-mod conformance;
-#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
@@ -37,6 +35,14 @@ pub use redact::{Redaction, redacted};
 pub use written::{WrittenLists, written_lists, written_lists_after};
 
 use extent::{Absent, Extent, Likeness, likeness};
+
+/// What comparing is made of, value by value, for whoever holds it against the rules one by one.
+pub mod primitives {
+    pub use super::clash;
+    pub use super::diff::unified;
+    pub use super::extent::{Absent, Extent, Likeness, likeness, lists, maps};
+    pub use super::merge::merge;
+}
 
 /// The annotation in which `kubectl apply` keeps its own copy of the object.
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -208,7 +214,8 @@ fn writable_form(desired: &Manifest) -> Cow<'_, Map<String, Value>> {
     Cow::Owned(folded)
 }
 
-fn clash(key: &str, desired: &Value, observed: &Value) -> bool {
+/// Whether a mapping or a list of the template meets something else in the object.
+pub fn clash(key: &str, desired: &Value, observed: &Value) -> bool {
     key != "metadata"
         && match desired {
             Value::Object(_) => !(observed.is_object() || observed.is_null()),

@@ -10,9 +10,6 @@ mod policy;
 mod policy_set;
 pub mod status;
 
-#[cfg(test)]
-mod conformance;
-
 pub use history::{HISTORY_LENGTH, Recorded, TemplateMessage, compliance_of_message, event_name, record};
 pub use message::{
     Finding, MESSAGE_LENGTH, Reason, TemplateVerdict, event_message, final_message, template_verdict,

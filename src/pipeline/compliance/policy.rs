@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::ocm::policy::{
-    ClusterStatus, ComplianceState, PlacementStatusEntry, PolicyStatus, TemplateDetail,
+    ClusterStatus, ComplianceState, PlacementStatusEntry, PolicyStatus, RemainingBinding, TemplateDetail,
 };
 
 /// The compliance of a replicated policy: the worst of its details. While some detail is unknown and none is bad, the
@@ -97,14 +97,21 @@ impl RootTally {
 }
 
 /// The status of a root policy: `bindings` is what binds it, `clusters` the compliance on each cluster where it is
-/// placed. Fields of `previous` that are none of Flotilla's stay.
+/// placed, `remaining` the bindings that keep it on clusters from which a PolicySet excludes it. Fields of `previous` that are
+/// none of Flotilla's stay.
 pub fn root_status(
     previous: &PolicyStatus,
     bindings: &[PlacementStatusEntry],
     clusters: &BTreeMap<String, Option<ComplianceState>>,
+    remaining: &BTreeMap<String, Vec<RemainingBinding>>,
 ) -> PolicyStatus {
-    let status: Vec<ClusterStatus> =
-        clusters.iter().map(|(cluster, compliant)| cluster_status(cluster, *compliant)).collect();
+    let status: Vec<ClusterStatus> = clusters
+        .iter()
+        .map(|(cluster, compliant)| ClusterStatus {
+            remaining_bindings: remaining.get(cluster).cloned().unwrap_or_default(),
+            ..cluster_status(cluster, *compliant)
+        })
+        .collect();
     PolicyStatus {
         compliant: RootTally::of(&status).compliance(),
         details: Vec::new(),
@@ -144,7 +151,12 @@ pub fn update_cluster(
 }
 
 fn cluster_status(cluster: &str, compliant: Option<ComplianceState>) -> ClusterStatus {
-    ClusterStatus { clustername: cluster.to_owned(), clusternamespace: cluster.to_owned(), compliant }
+    ClusterStatus {
+        clustername: cluster.to_owned(),
+        clusternamespace: cluster.to_owned(),
+        compliant,
+        remaining_bindings: Vec::new(),
+    }
 }
 
 /// Bindings in the order of upstream's `status.placement`, each once.
@@ -197,14 +209,32 @@ mod tests {
     ) {
         let clusters =
             clusters.iter().enumerate().map(|(index, state)| (format!("c{index}"), *state)).collect();
-        assert_eq!(root_status(&PolicyStatus::default(), &[], &clusters).compliant, expected);
+        assert_eq!(
+            root_status(&PolicyStatus::default(), &[], &clusters, &BTreeMap::new()).compliant,
+            expected
+        );
     }
 
     #[test]
     fn foreign_fields_stay() {
         let mut previous = PolicyStatus::default();
         previous.other.insert("foreign".to_owned(), true.into());
-        assert_eq!(root_status(&previous, &[], &BTreeMap::new()).other, previous.other);
+        assert_eq!(root_status(&previous, &[], &BTreeMap::new(), &BTreeMap::new()).other, previous.other);
+    }
+
+    #[test]
+    fn what_keeps_a_policy_where_a_set_excludes_it_is_told() {
+        let clusters = BTreeMap::from([("c1".to_owned(), COMPLIANT), ("c2".to_owned(), None)]);
+        let binding = RemainingBinding { placement_binding: "direct".to_owned() };
+        let remaining = BTreeMap::from([("c2".to_owned(), vec![binding])]);
+        let status = root_status(&PolicyStatus::default(), &[], &clusters, &remaining);
+        assert_eq!(
+            serde_json::to_value(status).unwrap(),
+            serde_json::json!({"status": [
+                {"clustername": "c1", "clusternamespace": "c1", "compliant": "Compliant"},
+                {"clustername": "c2", "clusternamespace": "c2", "remainingBindings": [{"placementBinding": "direct"}]},
+            ]})
+        );
     }
 
     fn report() -> impl Strategy<Value = ClusterReport> {
@@ -217,7 +247,29 @@ mod tests {
         ]
     }
 
+    fn state() -> impl Strategy<Value = Option<ComplianceState>> {
+        prop::sample::select(vec![None, COMPLIANT, PENDING, NON_COMPLIANT])
+    }
+
     proptest! {
+        #[test]
+        fn rolling_up_twice_changes_nothing(
+            states in prop::collection::btree_map("c[0-9]", state(), 0..8),
+            details in prop::collection::vec(state(), 0..5),
+            before in state(),
+        ) {
+            let once = root_status(&PolicyStatus::default(), &[], &states, &BTreeMap::new());
+            prop_assert_eq!(&root_status(&once, &[], &states, &BTreeMap::new()), &once);
+            let details: Vec<TemplateDetail> = details
+                .into_iter()
+                .map(|compliant| TemplateDetail { compliant, ..TemplateDetail::default() })
+                .collect();
+            let first = replicated_compliance(&details, before);
+            prop_assert_eq!(replicated_compliance(&details, first), first);
+            let reversed: Vec<TemplateDetail> = details.iter().rev().cloned().collect();
+            prop_assert_eq!(replicated_compliance(&reversed, before), first);
+        }
+
         #[test]
         fn updating_one_by_one_equals_starting_over(updates in prop::collection::vec((0_u8..6, report()), 0..60)) {
             let mut status = PolicyStatus::default();
@@ -232,7 +284,7 @@ mod tests {
                     ClusterReport::Placed(state) => clusters.insert(cluster, state),
                 };
                 prop_assert_eq!(changed, status != before);
-                prop_assert_eq!(&status, &root_status(&PolicyStatus::default(), &[], &clusters));
+                prop_assert_eq!(&status, &root_status(&PolicyStatus::default(), &[], &clusters, &BTreeMap::new()));
                 prop_assert_eq!(tally, RootTally::of(&status.status));
             }
         }

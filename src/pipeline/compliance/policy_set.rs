@@ -1,10 +1,14 @@
 //! The status of a policy set: takes what is known of its policies on the clusters that the set selects, gives its
 //! compliance and the message for people.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::policy::{RootTally, sorted_placement};
-use crate::api::ocm::policy::{ClusterStatus, ComplianceState, PlacementStatusEntry, PolicySetStatus};
+use super::policy::sorted_placement;
+use crate::api::ocm::policy::{
+    ClusterStatus, ComplianceState, PlacementStatusEntry, PolicySet, PolicySetStatus, SetStatusExclusion,
+};
+
+const EXCLUDED: &str = "One or more policies were excluded. For details, see status.exclusions.";
 
 /// What is known of one policy of a set.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,15 +22,15 @@ pub enum PolicyInSet<'a> {
 }
 
 /// The status of a policy set. `policies` stand in the order of its spec, `placement` is what binds the set, `clusters`
-/// are those that these bindings select: what its policies do elsewhere does not count. Fields of `previous` that are
+/// are those that these bindings select: what its policies do elsewhere does not count. Fields of the status before that are
 /// none of Flotilla's stay.
 pub fn policy_set_status(
-    previous: &PolicySetStatus,
+    set: &PolicySet,
     policies: &[(&str, PolicyInSet<'_>)],
     placement: &[PlacementStatusEntry],
     clusters: &BTreeSet<&str>,
 ) -> PolicySetStatus {
-    let other = previous.other.clone();
+    let other = set.status.other.clone();
     if policies.is_empty() {
         return PolicySetStatus { other, ..PolicySetStatus::default() };
     }
@@ -38,49 +42,67 @@ pub fn policy_set_status(
             PolicyInSet::Disabled => disabled.push(*name),
             PolicyInSet::Present(reports) => {
                 let selected = reports.iter().filter(|report| clusters.contains(report.clustername.as_str()));
-                match compliance(selected) {
+                // The states are ordered from good to bad, and a cluster that is silent says nothing of the others.
+                match selected.filter_map(|report| report.compliant).max() {
                     None => unknown.push(*name),
                     Some(state) => {
                         if state == ComplianceState::Pending {
                             pending.push(*name);
                         }
-                        // The states are ordered from good to bad.
                         worst = worst.max(Some(state));
                     }
                 }
             }
         }
     }
-    let pieces = [
-        ("Policies awaiting pending dependencies", pending),
-        ("Disabled policies", disabled),
-        ("No status provided while awaiting policy status", unknown.clone()),
-        ("Deleted policies", deleted),
-    ];
-    let message = pieces
-        .iter()
-        .filter(|(_, names)| !names.is_empty())
-        .map(|(text, names)| format!("{text}: {}", names.join(", ")))
-        .collect::<Vec<_>>()
-        .join("; ");
+    let hidden = !unknown.is_empty();
+    let exclusions = exclusions(set);
     PolicySetStatus {
-        compliant: worst.filter(|_| unknown.is_empty()),
+        compliant: worst.filter(|_| !hidden),
         placement: sorted_placement(placement),
-        status_message: if message.is_empty() {
-            "All policies are reporting status".to_owned()
-        } else {
-            message
-        },
+        status_message: message(
+            &[
+                ("Policies awaiting pending dependencies", pending),
+                ("Disabled policies", disabled),
+                ("No status provided while awaiting policy status", unknown),
+                ("Deleted policies", deleted),
+            ],
+            !exclusions.is_empty(),
+        ),
+        exclusions,
         other,
     }
 }
 
-fn compliance<'a>(reports: impl Iterator<Item = &'a ClusterStatus>) -> Option<ComplianceState> {
-    let mut tally = RootTally::default();
-    for report in reports {
-        tally.add(report.compliant);
+fn message(pieces: &[(&str, Vec<&str>)], excludes: bool) -> String {
+    let mut said: Vec<String> = pieces
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(text, names)| format!("{text}: {}", names.join(", ")))
+        .collect();
+    if said.is_empty() {
+        said.push("All policies are reporting status".to_owned());
     }
-    tally.compliance()
+    if excludes {
+        said.push(EXCLUDED.to_owned());
+    }
+    said.join("; ")
+}
+
+/// What the set excludes, by policy; an exclusion without clusters excludes nothing.
+fn exclusions(set: &PolicySet) -> Vec<SetStatusExclusion> {
+    let mut clusters: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for exclusion in set.spec.exclusions.iter().filter(|exclusion| !exclusion.cluster_names.is_empty()) {
+        let names = exclusion.cluster_names.iter().map(String::as_str);
+        clusters.entry(&exclusion.policy_name).or_default().extend(names);
+    }
+    clusters
+        .into_iter()
+        .map(|(policy, clusters)| SetStatusExclusion {
+            policy_name: policy.to_owned(),
+            clusters: clusters.into_iter().map(ToOwned::to_owned).collect(),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -94,13 +116,14 @@ mod tests {
                 clustername: (*name).to_owned(),
                 clusternamespace: (*name).to_owned(),
                 compliant: *compliant,
+                remaining_bindings: Vec::new(),
             })
             .collect()
     }
 
     fn status(policies: &[(&str, PolicyInSet<'_>)], selected: &[&str]) -> PolicySetStatus {
         let selected = selected.iter().copied().collect();
-        policy_set_status(&PolicySetStatus::default(), policies, &[], &selected)
+        policy_set_status(&PolicySet::default(), policies, &[], &selected)
     }
 
     #[test]
@@ -132,5 +155,30 @@ mod tests {
             status(&[("a", PolicyInSet::Present(&waits)), ("b", PolicyInSet::Present(&fails))], &["c1"]);
         assert_eq!(status.compliant, Some(ComplianceState::NonCompliant));
         assert_eq!(status.status_message, "Policies awaiting pending dependencies: a");
+    }
+
+    #[test]
+    fn a_silent_cluster_hides_nothing_of_the_others() {
+        let some = clusters(&[("c1", Some(ComplianceState::Compliant)), ("c2", None)]);
+        let status = status(&[("a", PolicyInSet::Present(&some))], &["c1", "c2"]);
+        assert_eq!(status.compliant, Some(ComplianceState::Compliant));
+        assert_eq!(status.status_message, "All policies are reporting status");
+    }
+
+    #[test]
+    fn exclusions_are_told_by_policy() {
+        let set: PolicySet =
+            serde_json::from_value(serde_json::json!({"spec": {"policies": ["a"], "exclusions": [
+            {"policyName": "b", "clusterNames": ["c2", "c1"]}, {"policyName": "a", "clusterNames": ["c3"]},
+            {"policyName": "b", "clusterNames": ["c1"]}, {"policyName": "z", "clusterNames": []}]}}))
+            .unwrap();
+        let status = policy_set_status(&set, &[("a", PolicyInSet::Missing)], &[], &BTreeSet::new());
+        assert_eq!(
+            serde_json::to_value(status).unwrap(),
+            serde_json::json!({
+                "exclusions": [{"policyName": "a", "clusters": ["c3"]}, {"policyName": "b", "clusters": ["c1", "c2"]}],
+                "statusMessage": "Deleted policies: a; One or more policies were excluded. For details, see status.exclusions."
+            })
+        );
     }
 }

@@ -25,8 +25,10 @@ pub struct Outcome {
     pub selected: usize,
     /// Decisions that `numberOfClusters` asks for and that could not be made.
     pub unscheduled: usize,
-    /// Why clusters could not be judged, if some could not.
+    /// Why the Placement could not be evaluated, if so.
     pub unjudged: Option<String>,
+    /// What people should know besides.
+    pub note: Option<String>,
 }
 
 /// `PlacementSatisfied`, without its time.
@@ -67,6 +69,10 @@ pub fn satisfied(outcome: &Outcome) -> Condition {
             "NotAllDecisionsScheduled",
             format!("{} cluster decisions unscheduled", outcome.unscheduled),
         )
+    };
+    let message = match &outcome.note {
+        Some(note) => format!("{message}; {note}"),
+        None => message,
     };
     condition(SATISFIED, status, reason, message)
 }

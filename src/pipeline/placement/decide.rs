@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::conditions::{Outcome, misconfigured, satisfied, stamped};
+use super::groups::{Group, groups};
 use super::judge::assess;
+use super::rank::{Ranking, rank};
 use super::scope::Scope;
+use super::surroundings::{Scores, Surroundings};
 use super::verdict::{OutReason, Verdict};
 use crate::api::ocm::cluster::{Condition, ManagedCluster};
 use crate::api::ocm::placement::Placement;
@@ -16,56 +19,90 @@ use crate::api::ocm::placement::Placement;
 pub struct Decisions {
     /// Names of the selected clusters, sorted.
     pub selected: Vec<String>,
+    /// The same in groups, at least one.
+    pub groups: Vec<Group>,
     /// One verdict per cluster.
     pub verdicts: BTreeMap<String, Verdict>,
+    /// The order of the clusters that could be selected, where `numberOfClusters` asks for one.
+    pub ranking: Option<Ranking>,
     /// `PlacementMisconfigured` and `PlacementSatisfied` for `status.conditions`. When scheduling is
     /// disabled: what the Placement has already.
     pub conditions: Vec<Condition>,
     /// How many clusters `numberOfClusters` asks for beyond those found.
     pub unscheduled: usize,
-    /// When a toleration runs out: decide again then.
+    /// When a toleration or a score runs out: decide again then.
     pub requeue_at: Option<Timestamp>,
 }
 
-/// Decides for all clusters. `previous` are the clusters of the existing `PlacementDecision`s: they are kept
-/// before others when `numberOfClusters` cannot hold all, and keep their place under `NoSelectIfNew` taints.
+/// Decides for all clusters. `previous` are the clusters of the existing `PlacementDecision`s: they count more than others when
+/// `numberOfClusters` cannot hold all, keep their place under `NoSelectIfNew` taints, and are kept while the Placement cannot be
+/// evaluated.
 pub fn decide<'a>(
     placement: &Placement,
     clusters: impl IntoIterator<Item = &'a ManagedCluster>,
     scope: &Scope,
     previous: &BTreeSet<String>,
+    around: &Surroundings<'_>,
     now: Timestamp,
 ) -> Decisions {
     let mut verdicts = BTreeMap::new();
     let mut ends = BTreeMap::new();
-    let mut feasible = Vec::new();
+    let mut feasible: BTreeMap<String, &ManagedCluster> = BTreeMap::new();
     let mut available = 0;
     for cluster in clusters {
         let name = &cluster.metadata.name;
-        let assessment = assess(placement, cluster, scope, previous.contains(name), now);
+        let assessment = assess(placement, cluster, scope, previous.contains(name), around, now);
         let deleting = cluster.metadata.deletion_timestamp.is_some();
         available += usize::from(!deleting && scope.set_holding(cluster).is_some());
         if assessment.verdict.is_in() {
-            feasible.push(name.clone());
+            feasible.insert(name.clone(), cluster);
             ends.insert(name.clone(), assessment.until);
         }
         verdicts.insert(name.clone(), assessment.verdict);
     }
-    feasible.sort_by_cached_key(|name| (!previous.contains(name), name.clone()));
 
     let mut unscheduled = 0;
-    if let Some(limit) = placement.spec.number_of_clusters.filter(|_| !scope.is_scheduling_disabled()) {
-        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        for name in feasible.drain(wanted.min(feasible.len())..) {
-            verdicts.insert(name, Verdict::Out(OutReason::BeyondNumberOfClusters { limit }));
+    let mut unjudged = None;
+    let mut ranking = None;
+    let limit = placement.spec.number_of_clusters.filter(|_| !scope.is_scheduling_disabled());
+    match (limit, scope.misconfiguration()) {
+        (_, Some(fault)) if !feasible.is_empty() => {
+            unjudged = Some(format!(
+                "the Placement is misconfigured, what it selected before is kept: {}",
+                fault.message
+            ));
         }
-        if scope.misconfiguration().is_none() {
-            unscheduled = wanted - feasible.len();
+        (None, _) | (_, Some(_)) => {}
+        (Some(limit), None) => {
+            let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+            match around.scores {
+                Scores::NotKnown(why) if scope.ranks_by_scores() => {
+                    unjudged = Some(format!("clusters are selected by scores that are not known: {why}"));
+                    feasible.retain(|name, _| {
+                        let stays = previous.contains(name);
+                        if !stays {
+                            let reason = OutReason::ScoresNotKnown { why: why.to_owned() };
+                            verdicts.insert(name.clone(), Verdict::Out(reason));
+                        }
+                        stays
+                    });
+                }
+                Scores::NotKnown(_) | Scores::Known(_) => {
+                    let candidates: Vec<&ManagedCluster> = feasible.values().copied().collect();
+                    let ranked = rank(scope.weights(), &candidates, previous, around, now);
+                    let mut order: Vec<String> = feasible.keys().cloned().collect();
+                    ranked.sort(&mut order);
+                    for name in order.drain(wanted.min(order.len())..) {
+                        feasible.remove(&name);
+                        verdicts.insert(name, Verdict::Out(OutReason::BeyondNumberOfClusters { limit }));
+                    }
+                    ranking = Some(ranked);
+                }
+            }
+            unscheduled = wanted.saturating_sub(feasible.len());
         }
     }
-    feasible.sort();
 
-    let uses_cel = verdicts.values().any(|verdict| *verdict == Verdict::Out(OutReason::UnsupportedCel));
     let outcome = Outcome {
         requested_sets: placement.spec.cluster_sets.clone(),
         eligible_sets: scope.eligible_sets(),
@@ -73,24 +110,43 @@ pub fn decide<'a>(
         available,
         selected: feasible.len(),
         unscheduled,
-        unjudged: uses_cel.then(|| OutReason::UnsupportedCel.to_string()),
+        unjudged,
+        note: note(&verdicts),
     };
     let recorded = &placement.status.conditions;
     let conditions = if scope.is_scheduling_disabled() {
         recorded.clone()
     } else {
-        [misconfigured(scope.misconfiguration()), satisfied(&outcome)]
+        [misconfigured(scope.misconfiguration().or(scope.grouping_fault())), satisfied(&outcome)]
             .into_iter()
             .map(|condition| stamped(condition, recorded, now))
             .collect()
     };
+    let ends = feasible.keys().filter_map(|name| ends.get(name).copied().flatten());
+    let scores_end = ranking.as_ref().and_then(|ranking| ranking.until);
+    let selected: Vec<&ManagedCluster> = feasible.values().copied().collect();
     Decisions {
-        requeue_at: feasible.iter().filter_map(|name| ends.get(name).copied().flatten()).min(),
-        selected: feasible,
+        requeue_at: ends.chain(scores_end).min(),
+        groups: groups(&placement.spec.decision_strategy.group_strategy, &selected),
+        selected: feasible.into_keys().collect(),
         verdicts,
+        ranking,
         conditions,
         unscheduled,
     }
+}
+
+/// Expressions that could not be evaluated for some cluster, for the condition.
+fn note(verdicts: &BTreeMap<String, Verdict>) -> Option<String> {
+    let mut faults = verdicts.iter().filter_map(|(name, verdict)| match verdict {
+        Verdict::Out(OutReason::Expression { expression, problem }) => {
+            Some(format!("cluster {name}: expression {expression}: {problem}"))
+        }
+        Verdict::In(_) | Verdict::Out(_) => None,
+    });
+    let first = faults.next()?;
+    let more = faults.count();
+    Some(if more == 0 { first } else { format!("{first}; and {more} more clusters") })
 }
 
 #[cfg(test)]
@@ -114,13 +170,8 @@ mod tests {
         let clusters: Vec<ManagedCluster> =
             clusters.iter().map(|cluster| serde_json::from_value(cluster.clone()).unwrap()).collect();
         let previous = previous.iter().map(|name| (*name).to_owned()).collect();
-        decide(
-            &placement,
-            &clusters,
-            &scope(&placement, [], [&binding]),
-            &previous,
-            at("2026-01-01T00:01:00.5Z"),
-        )
+        let scope = scope(&placement, [], [&binding]);
+        decide(&placement, &clusters, &scope, &previous, &Surroundings::NONE, at("2026-01-01T00:01:00.5Z"))
     }
 
     fn cluster(name: &str) -> Value {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
+use super::cel::Answer;
 use super::scope::Scope;
+use super::surroundings::{Scores, Surroundings};
 use super::taint::{Tolerance, tolerance};
 use super::verdict::{InReason, Mismatch, MismatchSource, OutReason, Verdict};
 use crate::api::ocm::cluster::ManagedCluster;
@@ -28,9 +29,10 @@ pub fn judge(
     cluster: &ManagedCluster,
     scope: &Scope,
     already_selected: bool,
+    around: &Surroundings<'_>,
     now: Timestamp,
 ) -> Verdict {
-    assess(placement, cluster, scope, already_selected, now).verdict
+    assess(placement, cluster, scope, already_selected, around, now).verdict
 }
 
 /// As [`judge`], with the time at which the verdict ends by itself.
@@ -39,6 +41,7 @@ pub fn assess(
     cluster: &ManagedCluster,
     scope: &Scope,
     already_selected: bool,
+    around: &Surroundings<'_>,
     now: Timestamp,
 ) -> Assessment {
     let out = |reason| Assessment { verdict: Verdict::Out(reason), until: None };
@@ -53,16 +56,23 @@ pub fn assess(
         return out(OutReason::Deleting);
     }
     if let Some(fault) = scope.misconfiguration() {
-        return out(OutReason::Misconfigured { message: fault.message.clone() });
+        let message = fault.message.clone();
+        return if already_selected {
+            let why = format!("the Placement is misconfigured: {message}");
+            Assessment { verdict: Verdict::In(InReason::Kept { why }), until: None }
+        } else {
+            out(OutReason::Misconfigured { message })
+        };
     }
     let Some(set) = scope.set_holding(cluster) else {
         return out(scope.reason_outside(cluster));
     };
-    let reason = match match_predicates(&placement.spec.predicates, cluster, set) {
+    let look = Look { cluster, scope, scores: around.scores, already_selected, now };
+    let reason = match match_predicates(&placement.spec.predicates, &look, set) {
         Ok(reason) => reason,
         Err(reason) => return out(reason),
     };
-    let mut until: Option<Timestamp> = None;
+    let mut until = look.scores_end();
     for taint in &cluster.spec.taints {
         match tolerance(taint, &placement.spec.tolerations, already_selected, now) {
             Tolerance::Unlimited => {}
@@ -79,32 +89,79 @@ pub fn assess(
     Assessment { verdict: Verdict::In(reason), until }
 }
 
+/// A cluster, and what its predicates look at beside it.
+struct Look<'a> {
+    cluster: &'a ManagedCluster,
+    scope: &'a Scope,
+    scores: Scores<'a>,
+    already_selected: bool,
+    now: Timestamp,
+}
+
+impl Look<'_> {
+    /// When the first score that an expression may have seen runs out.
+    fn scores_end(&self) -> Option<Timestamp> {
+        let Scores::Known(scores) = self.scores else { return None };
+        if !self.scope.needs_scores() {
+            return None;
+        }
+        let name = &self.cluster.metadata.name;
+        scores
+            .range((name.clone(), String::new())..)
+            .take_while(|((cluster, _), _)| cluster == name)
+            .filter_map(|(_, score)| score.status.valid_until.as_deref()?.parse::<Timestamp>().ok())
+            .filter(|until| *until >= self.now)
+            // The last instant still counts.
+            .filter_map(|until| until.checked_add(jiff::SignedDuration::from_nanos(1)).ok())
+            .min()
+    }
+}
+
+/// What one predicate comes to.
+enum Outcome {
+    /// It matches.
+    Met,
+    /// It does not, because of these.
+    Unmet(Vec<Mismatch>),
+    /// It does not, but nobody chose that.
+    Doubtful(OutReason),
+    /// It cannot be said now: what was selected stays.
+    Unknown(String),
+}
+
 /// Any predicate may match; all parts of one must.
-fn match_predicates(
-    predicates: &[Predicate],
-    cluster: &ManagedCluster,
-    set: &str,
-) -> Result<InReason, OutReason> {
+fn match_predicates(predicates: &[Predicate], look: &Look<'_>, set: &str) -> Result<InReason, OutReason> {
     if predicates.is_empty() {
         return Ok(InReason::WholeSet { set: set.to_owned() });
     }
+    let cluster = look.cluster;
     let claims: BTreeMap<String, String> =
         cluster.status.cluster_claims.iter().map(|claim| (claim.name.clone(), claim.value.clone())).collect();
     let mut failed = Vec::new();
-    let mut uses_cel = false;
-    for predicate in predicates {
-        let mismatches = mismatches(predicate, &cluster.metadata.labels, &claims);
-        if !mismatches.is_empty() {
-            failed.push(mismatches);
-        } else if has_cel(predicate) {
-            uses_cel = true;
-        } else {
-            let requirements = requirements(predicate).map(|(_, requirement)| requirement.to_string());
-            return Ok(InReason::Predicate { set: set.to_owned(), requirements: requirements.collect() });
+    let mut doubt = None;
+    let mut unknown = None;
+    for (index, predicate) in predicates.iter().enumerate() {
+        match match_one(index, predicate, look, &claims) {
+            Outcome::Met => {
+                let requirements = requirements(predicate).map(|(_, requirement)| requirement.to_string());
+                let expressions = look.scope.expressions(index).iter().map(|of| of.text().to_owned());
+                let requirements = requirements.chain(expressions).collect();
+                return Ok(InReason::Predicate { set: set.to_owned(), requirements });
+            }
+            Outcome::Unmet(mismatches) => failed.push(mismatches),
+            Outcome::Doubtful(reason) => doubt = doubt.or(Some(reason)),
+            Outcome::Unknown(why) => unknown = unknown.or(Some(why)),
         }
     }
-    if uses_cel {
-        return Err(OutReason::UnsupportedCel);
+    if let Some(why) = unknown {
+        return if look.already_selected {
+            Ok(InReason::Kept { why })
+        } else {
+            Err(OutReason::ScoresNotKnown { why })
+        };
+    }
+    if let Some(reason) = doubt {
+        return Err(reason);
     }
     // Without any report, a claim that does not fit says nothing about the cluster.
     let only_lacks_claims = |predicate: &&Vec<Mismatch>| {
@@ -116,6 +173,42 @@ fn match_predicates(
         }
         _ => Err(OutReason::PredicateMismatch { predicates: failed }),
     }
+}
+
+/// Labels and claims first: expressions cost more.
+fn match_one(
+    index: usize,
+    predicate: &Predicate,
+    look: &Look<'_>,
+    claims: &BTreeMap<String, String>,
+) -> Outcome {
+    let mismatches = mismatches(predicate, &look.cluster.metadata.labels, claims);
+    if !mismatches.is_empty() {
+        return Outcome::Unmet(mismatches);
+    }
+    for expression in look.scope.expressions(index) {
+        if let (true, Scores::NotKnown(why)) = (expression.uses_scores(), look.scores) {
+            return Outcome::Unknown(why.to_owned());
+        }
+        let problem = match expression.evaluate(look.cluster, look.scores, look.now) {
+            Answer::True => continue,
+            Answer::False { chosen: true } => {
+                return Outcome::Unmet(vec![Mismatch {
+                    source: MismatchSource::Expression,
+                    key: expression.text().to_owned(),
+                    found: None,
+                    needed: "true".to_owned(),
+                }]);
+            }
+            Answer::False { chosen: false } => "it is false".to_owned(),
+            Answer::Fault(problem) => problem,
+        };
+        return Outcome::Doubtful(OutReason::Expression {
+            expression: expression.text().to_owned(),
+            problem,
+        });
+    }
+    Outcome::Met
 }
 
 fn requirements(predicate: &Predicate) -> impl Iterator<Item = (MismatchSource, Requirement)> {
@@ -135,8 +228,8 @@ fn mismatches(
     requirements(predicate)
         .filter_map(|(source, requirement)| {
             let values = match source {
-                MismatchSource::Label => labels,
                 MismatchSource::Claim => claims,
+                MismatchSource::Label | MismatchSource::Expression => labels,
             };
             (!requirement.matches(values)).then(|| Mismatch {
                 source,
@@ -148,19 +241,9 @@ fn mismatches(
         .collect()
 }
 
-fn has_cel(predicate: &Predicate) -> bool {
-    predicate
-        .required_cluster_selector
-        .other
-        .get("celSelector")
-        .and_then(|selector| selector.get("celExpressions"))
-        .and_then(Value::as_array)
-        .is_some_and(|expressions| !expressions.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::super::scope::scope;
     use super::*;
@@ -176,7 +259,8 @@ mod tests {
         )
         .unwrap();
         let cluster: ManagedCluster = serde_json::from_value(cluster).unwrap();
-        judge(&placement, &cluster, &scope(&placement, [], [&binding]), false, Timestamp::UNIX_EPOCH)
+        let scope = scope(&placement, [], [&binding]);
+        judge(&placement, &cluster, &scope, false, &Surroundings::NONE, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -198,19 +282,36 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_expression_hides_only_what_it_could_change() {
+    fn an_expression_in_doubt_hides_only_what_it_could_change() {
         let cel = |label: &str| {
             json!([
                 {"requiredClusterSelector": {"labelSelector": {"matchLabels": {"a": label}},
-                    "celSelector": {"celExpressions": ["true"]}}},
+                    "celSelector": {"celExpressions": ["managedCluster.status.conditions.size() > 0"]}}},
                 {"requiredClusterSelector": {"labelSelector": {"matchLabels": {"b": "1"}}}}
             ])
         };
         let cluster = json!({"metadata": {"name": "c", "labels": {"a": "1"}}});
-        assert_eq!(verdict(&cel("1"), cluster.clone()), Verdict::Out(OutReason::UnsupportedCel));
+        let doubtful = verdict(&cel("1"), cluster.clone());
+        assert!(matches!(doubtful, Verdict::Out(OutReason::Expression { .. })), "{doubtful}");
         assert!(verdict(&cel("2"), cluster).is_deliberately_out());
         let other = json!({"metadata": {"name": "c", "labels": {"a": "1", "b": "1"}}});
         assert!(verdict(&cel("1"), other).is_in());
+    }
+
+    #[test]
+    fn an_expression_over_labels_is_a_choice() {
+        let predicates = json!([{"requiredClusterSelector": {"celSelector": {"celExpressions":
+            ["managedCluster.metadata.labels['stage'] == 'prod'"]}}}]);
+        let with = |labels: Value| json!({"metadata": {"name": "c", "labels": labels}});
+        assert!(verdict(&predicates, with(json!({"stage": "prod"}))).is_in());
+        for labels in [json!({"stage": "test"}), json!({"other": "x"}), json!({})] {
+            let out = verdict(&predicates, with(labels));
+            assert_eq!(
+                out.to_string(),
+                "expression managedCluster.metadata.labels['stage'] == 'prod' is false"
+            );
+            assert!(out.is_deliberately_out());
+        }
     }
 
     #[test]

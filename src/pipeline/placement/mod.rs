@@ -4,24 +4,28 @@
 //! PlacementDecision objects, the conditions of the Placement, and the claims of a cluster. Must not touch:
 //! clients, the clock (the time is an argument), templates. Semantics: Open Cluster Management's placement
 //! controller.
-//!
-//! Not evaluated yet: `celSelector` (such clusters are out with [`OutReason::UnsupportedCel`], which never
-//! prunes), prioritizers other than "keep what was selected, then by name", and decision groups.
 
+mod cel;
 pub mod claims;
 pub mod conditions;
-#[cfg(test)]
-mod conformance;
 pub mod decide;
 pub mod decision;
+pub mod groups;
 pub mod judge;
+mod quantity;
+pub mod rank;
 pub mod scope;
+pub mod surroundings;
 mod taint;
 pub mod verdict;
 
+#[cfg(test)]
+mod laws;
+
 pub use claims::claims;
 pub use decide::{Decisions, decide};
-pub use decision::decision_objects;
+pub use decision::{decision_objects, group_status};
 pub use judge::{Assessment, assess, judge};
 pub use scope::{Scope, scope};
+pub use surroundings::{Scores, Surroundings};
 pub use verdict::{InReason, Mismatch, MismatchSource, OutReason, Verdict};

@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cel::Expression;
+use super::groups;
+use super::rank::Weights;
 use super::verdict::OutReason;
 use crate::api::ocm::cluster::{ManagedCluster, ManagedClusterSet, ManagedClusterSetBinding, SelectorType};
 use crate::api::ocm::names::CLUSTER_SET_LABEL;
@@ -60,13 +63,13 @@ fn set_of(cluster: &ManagedCluster) -> &str {
 /// A part of the Placement that cannot be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misconfiguration {
-    /// The plugin that upstream's condition names: `Predicate`, `TaintToleration`, `ClusterSet`.
+    /// The plugin that upstream's condition names: `Predicate`, `TaintToleration`, `ClusterSet`; none for prioritizers and groups.
     pub plugin: &'static str,
     /// What is wrong.
     pub message: String,
 }
 
-/// The eligible sets of one Placement. Made by [`scope`].
+/// The eligible sets of one Placement, and what else follows from it alone. Made by [`scope`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scope {
     namespace: String,
@@ -79,7 +82,12 @@ pub struct Scope {
     /// Requested or bound sets that do not exist.
     missing: Vec<String>,
     misconfiguration: Option<Misconfiguration>,
+    grouping_fault: Option<Misconfiguration>,
     scheduling_disabled: bool,
+    /// The expressions of each predicate.
+    expressions: Vec<Vec<Expression>>,
+    weights: Weights,
+    ranks: bool,
 }
 
 impl Scope {
@@ -96,6 +104,36 @@ impl Scope {
     /// What is wrong with the Placement, if anything.
     pub const fn misconfiguration(&self) -> Option<&Misconfiguration> {
         self.misconfiguration.as_ref()
+    }
+
+    /// What is wrong with the groups of the decisions, if anything: then all clusters are in one.
+    pub const fn grouping_fault(&self) -> Option<&Misconfiguration> {
+        self.grouping_fault.as_ref()
+    }
+
+    /// Whether decisions depend on AddOnPlacementScores.
+    pub fn needs_scores(&self) -> bool {
+        self.ranks_by_scores() || self.expressions.iter().flatten().any(Expression::uses_scores)
+    }
+
+    /// Whether the order of the clusters depends on AddOnPlacementScores.
+    pub(super) fn ranks_by_scores(&self) -> bool {
+        self.ranks && self.weights.ask_add_ons()
+    }
+
+    /// Whether decisions depend on more of a cluster than its labels, taints and claims.
+    pub fn reads_reports(&self) -> bool {
+        (self.ranks && self.weights.ask_resources()) || self.expressions.iter().any(|of| !of.is_empty())
+    }
+
+    /// The expressions of a predicate.
+    pub(super) fn expressions(&self, predicate: usize) -> &[Expression] {
+        self.expressions.get(predicate).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The prioritizers with their weights.
+    pub(super) const fn weights(&self) -> &Weights {
+        &self.weights
     }
 
     /// Whether an annotation leaves the decisions to somebody else.
@@ -166,27 +204,56 @@ pub fn scope<'a>(
         .map(|(name, membership)| (name.clone(), membership.clone()))
         .partition(|(name, _)| bound.contains(name));
     let unbound = if requested.is_empty() { BTreeMap::new() } else { rest };
+    let (expressions, fault_of_expressions) = fault_apart(
+        placement
+            .spec
+            .predicates
+            .iter()
+            .map(|predicate| {
+                Expression::compile(&predicate.required_cluster_selector.cel_selector.cel_expressions)
+            })
+            .collect(),
+    );
+    let (weights, fault_of_weights) = fault_apart(Weights::of(&placement.spec.prioritizer_policy));
+    let misconfiguration = misconfiguration(placement, &eligible, fault_of_expressions, fault_of_weights);
 
     Scope {
         namespace: namespace.clone(),
         requested: requested.clone(),
         valid_bindings: bound.iter().filter(|name| known.contains_key(*name)).count(),
-        misconfiguration: misconfiguration(placement, &eligible),
+        misconfiguration,
+        grouping_fault: groups::fault(&placement.spec.decision_strategy.group_strategy)
+            .map(|message| Misconfiguration { plugin: "", message }),
+        expressions,
+        weights,
+        ranks: placement.spec.number_of_clusters.is_some(),
         bound,
         eligible,
         unbound,
         missing,
-        scheduling_disabled: placement
-            .metadata
-            .annotations
-            .get(SCHEDULING_DISABLED_ANNOTATION)
-            .is_some_and(|value| value == "true"),
+        scheduling_disabled: is_scheduling_disabled(placement),
     }
 }
 
+/// Whether an annotation of the Placement leaves the decisions to somebody else.
+pub fn is_scheduling_disabled(placement: &Placement) -> bool {
+    placement.metadata.annotations.get(SCHEDULING_DISABLED_ANNOTATION).is_some_and(|value| value == "true")
+}
+
+/// A value, its default where there is none, and why there is none.
+fn fault_apart<T: Default>(result: Result<T, String>) -> (T, Option<String>) {
+    match result {
+        Ok(value) => (value, None),
+        Err(fault) => (T::default(), Some(fault)),
+    }
+}
+
+/// The first fault, in upstream's order.
 fn misconfiguration(
     placement: &Placement,
     eligible: &BTreeMap<String, Membership>,
+    in_expressions: Option<String>,
+    in_weights: Option<String>,
 ) -> Option<Misconfiguration> {
     let in_set = eligible.iter().find_map(|(name, membership)| match membership {
         Membership::SetLabel | Membership::Selector(None) => None,
@@ -211,7 +278,11 @@ fn misconfiguration(
         let message = placement.spec.tolerations.iter().find_map(super::taint::fault)?;
         Some(Misconfiguration { plugin: "TaintToleration", message: message.to_owned() })
     };
-    in_set.or_else(in_predicate).or_else(in_toleration)
+    in_set
+        .or_else(in_predicate)
+        .or_else(|| in_expressions.map(|message| Misconfiguration { plugin: "Predicate", message }))
+        .or_else(in_toleration)
+        .or_else(|| in_weights.map(|message| Misconfiguration { plugin: "", message }))
 }
 
 #[cfg(test)]

@@ -59,6 +59,11 @@ pub enum InReason {
     },
     /// Scheduling is switched off by annotation and the existing decision names the cluster.
     WrittenByHand,
+    /// The Placement cannot be evaluated: what it selected before stays selected.
+    Kept {
+        /// Why it cannot be evaluated.
+        why: String,
+    },
 }
 
 impl fmt::Display for InReason {
@@ -74,17 +79,20 @@ impl fmt::Display for InReason {
             Self::WrittenByHand => {
                 formatter.write_str("named by the existing decision, scheduling of the placement is disabled")
             }
+            Self::Kept { why } => write!(formatter, "selected before, and {why}"),
         }
     }
 }
 
-/// Whether a requirement is about labels or about claims.
+/// What a requirement is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MismatchSource {
     /// `metadata.labels` of the ManagedCluster.
     Label,
     /// `status.clusterClaims` of the ManagedCluster.
     Claim,
+    /// An expression of a `celSelector`.
+    Expression,
 }
 
 /// A requirement that a cluster does not meet.
@@ -92,7 +100,7 @@ pub enum MismatchSource {
 pub struct Mismatch {
     /// What is compared.
     pub source: MismatchSource,
-    /// Its key.
+    /// Its key, or the text of the expression.
     pub key: String,
     /// The value found, `None` when there is none.
     pub found: Option<String>,
@@ -105,6 +113,7 @@ impl fmt::Display for Mismatch {
         let source = match self.source {
             MismatchSource::Label => "label",
             MismatchSource::Claim => "claim",
+            MismatchSource::Expression => return write!(formatter, "expression {} is false", self.key),
         };
         match &self.found {
             Some(found) => write!(formatter, "{source} {} is {found:?}, needed: {}", self.key, self.needed),
@@ -159,8 +168,18 @@ pub enum OutReason {
     },
     /// The ManagedCluster is being deleted.
     Deleting,
-    /// A predicate uses `celSelector`, which is not evaluated yet.
-    UnsupportedCel,
+    /// An expression of a `celSelector` is false because of what machines report, or cannot be evaluated for the cluster.
+    Expression {
+        /// Its text.
+        expression: String,
+        /// What is the matter with it.
+        problem: String,
+    },
+    /// The order of the clusters depends on scores that are not known.
+    ScoresNotKnown {
+        /// Why they are not.
+        why: String,
+    },
     /// The Placement cannot be evaluated.
     Misconfigured {
         /// What is wrong with it.
@@ -188,7 +207,8 @@ impl OutReason {
             | Self::SetNotFound { .. }
             | Self::ClaimsNotReported { .. }
             | Self::Deleting
-            | Self::UnsupportedCel
+            | Self::Expression { .. }
+            | Self::ScoresNotKnown { .. }
             | Self::Misconfigured { .. }
             | Self::SchedulingDisabled => false,
         }
@@ -269,8 +289,11 @@ impl fmt::Display for OutReason {
                 )
             }
             Self::Deleting => formatter.write_str("the ManagedCluster is being deleted"),
-            Self::UnsupportedCel => {
-                formatter.write_str("celSelector is not evaluated: use labelSelector or claimSelector")
+            Self::Expression { expression, problem } => {
+                write!(formatter, "expression {expression}: {problem}")
+            }
+            Self::ScoresNotKnown { why } => {
+                write!(formatter, "clusters are selected by scores that are not known: {why}")
             }
             Self::Misconfigured { message } => {
                 write!(formatter, "the Placement is misconfigured: {message}")
@@ -330,7 +353,8 @@ mod tests {
             (OutReason::SetNotFound { sets: vec![] }, false),
             (OutReason::ClaimsNotReported { needed: String::new() }, false),
             (OutReason::Deleting, false),
-            (OutReason::UnsupportedCel, false),
+            (OutReason::Expression { expression: String::new(), problem: String::new() }, false),
+            (OutReason::ScoresNotKnown { why: String::new() }, false),
             (OutReason::Misconfigured { message: String::new() }, false),
             (OutReason::SchedulingDisabled, false),
         ] {

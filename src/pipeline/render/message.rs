@@ -2,6 +2,7 @@
 //!
 //! Source: `spec.customMessage` of the config-policy-controller, whose error texts these are.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -37,7 +38,8 @@ pub(super) fn render(template: &str, data: &Json) -> Result<String, String> {
         })
     })
     .map_err(|error| format!("failed to parse custom template: {}", renamed(&error)))?;
-    let mut session = Session::new(&Nothing, Rules::default());
+    let claims = BTreeMap::new();
+    let mut session = Session::new(&Nothing, Rules { claims: Some(&claims), ..Rules::default() });
     parsed
         .execute(&Value::from_json(data), &mut session)
         .map_err(|failure| format!("failed to execute: {}", renamed(&failure.0)))

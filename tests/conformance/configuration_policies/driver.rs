@@ -22,8 +22,8 @@ use flotilla::pipeline::plan::assess::{self, Occasion};
 use flotilla::pipeline::plan::inventory::{self, Inventory};
 use flotilla::pipeline::plan::target::ClusterFacts;
 use flotilla::pipeline::plan::{PruneAction, PrunePlan, StepResult, prune};
-use flotilla::pipeline::render::Renderer;
 use flotilla::pipeline::render::lookup::{Answer, Lookup, Reference};
+use flotilla::pipeline::render::{Ambient, Renderer};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -317,12 +317,15 @@ impl Engine {
                     unreachable: None,
                     compliance: &|_, _| None,
                     policies_of_set: &|_, _| None,
+                    hub_as: None,
+                    vector: None,
+                    ambient: Ambient { now: Timestamp::now(), seed: [7; 32] },
                 },
                 &self.renderer,
             );
             match evaluation {
                 Evaluation::Ready(evaluated) => return Some(*evaluated),
-                Evaluation::Waiting { hub, cluster } => {
+                Evaluation::Waiting { hub, cluster, .. } => {
                     self.connection.ensure(&hub).await;
                     self.connection.ensure(&cluster).await;
                 }

@@ -38,7 +38,6 @@ enum Server {
 /// A cluster that is ready for a case.
 pub(super) struct Ground {
     pub(super) objects: Arc<Objects>,
-    pub(super) kubeconfig: String,
     /// What a case or its policies touched.
     pub(super) touched: Arc<Mutex<BTreeSet<ObjectKey>>>,
     driver: Driver,
@@ -130,7 +129,7 @@ impl Ground {
                 Some(tokio::spawn(play_controllers(Arc::clone(&objects), Arc::clone(&touched))))
             }
         };
-        Self { objects, kubeconfig, touched, driver, controllers, _server: server }
+        Self { objects, touched, driver, controllers, _server: server }
     }
 
     /// Takes everything away that a case left.
