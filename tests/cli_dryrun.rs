@@ -216,6 +216,16 @@ fn values_of_secrets_show_nowhere() {
     assert!(!ended.stdout.contains("aHVudGVyMg") && !ended.stdout.contains("bmV3"), "{}", ended.stdout);
     let diff = ended.json()[0]["diffs"][0]["diff"].as_str().unwrap().to_owned();
     assert!(diff.starts_with("# "), "{diff}");
+    let wanted = policy("musthave", object)
+        .replace("    objectDefinition", "    recordDiff: InStatus\n    objectDefinition");
+    let hidden = dryrun(&wanted, OTHERS, &[]).with_code(1);
+    assert!(
+        hidden.stdout.contains("+  password: <redacted 2>") && !hidden.stdout.contains("bmV3"),
+        "{}",
+        hidden.stdout
+    );
+    let shown = dryrun(&wanted, OTHERS, &["--show-secrets"]).with_code(1);
+    assert!(shown.stdout.contains("-  password: aHVudGVyMg==\n+  password: bmV3\n"), "{}", shown.stdout);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn run(folder: &Path, full_diffs: bool) -> Result<Outcome, String> {
     let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
     let status = scratch.path().join("status.yaml");
     let mut command = Command::new(env!("CARGO_BIN_EXE_flotilla"));
-    command.args(["dryrun", "--no-colors"]).arg("--policy").arg(folder.join("policy.yaml"));
+    command.args(["dryrun", "--no-colors", "--show-secrets"]).arg("--policy").arg(folder.join("policy.yaml"));
     command.arg("--status-path").arg(&status);
     command.arg(format!("--full-diffs={full_diffs}"));
     for inputs in ["objects.yaml", "mappings.yaml"] {

@@ -192,6 +192,7 @@ async fn one(
             encryption: live::encryption_keys(&observed, &namespace),
             observed: &observed,
             full_diffs: options.full_diffs,
+            show_secrets: options.show_secrets,
             now,
         };
         let prepared = trial::prepare(&rendered, subject, &surroundings).map_err(|error| unable()(&error))?;

@@ -48,6 +48,9 @@ pub(crate) struct Options {
     /// Print differences in full, however long they are
     #[arg(long, value_name = "BOOL", default_value_t = false, default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
     pub(super) full_diffs: bool,
+    /// Print values of Secrets too, where the policy wants the difference recorded (`recordDiff: InStatus`)
+    #[arg(long)]
+    pub(super) show_secrets: bool,
     /// Status to hold against the one that comes out; what it does not name may be anything
     #[arg(short = 'c', long, value_name = "FILE")]
     pub(super) desired_status: Option<PathBuf>,

@@ -40,6 +40,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) encryption: Option<EncryptionKeys>,
     pub(super) observed: &'a dyn Lookup,
     pub(super) full_diffs: bool,
+    /// Whether printed differences show what a status never does.
+    pub(super) show_secrets: bool,
     pub(super) now: Timestamp,
 }
 
@@ -188,11 +190,8 @@ fn trial(
     surroundings: &Surroundings<'_>,
 ) -> Result<Trial, serde_json::Error> {
     let sensitive = plan.is_some_and(|plan| plan.sensitive);
-    let diffs = assessment
-        .related
-        .iter()
-        .map(|related| object_diff_of(related, sensitive, surroundings.full_diffs))
-        .collect();
+    let diffs =
+        assessment.related.iter().map(|related| object_diff_of(related, sensitive, surroundings)).collect();
     let logged = plan.map(|plan| logged(plan, &assessment.related)).unwrap_or_default();
     Ok(Trial {
         policy: subject.title(),
@@ -247,16 +246,21 @@ fn shown(related: &Related, diff: String) -> ObjectDiff {
     }
 }
 
-fn object_diff_of(related: &Related, sensitive: bool, full: bool) -> ObjectDiff {
+fn object_diff_of(related: &Related, sensitive: bool, surroundings: &Surroundings<'_>) -> ObjectDiff {
     let recorded =
         related.object.properties.as_ref().map(|properties| properties.diff.clone()).unwrap_or_default();
-    shown(related, if full { untruncated(related, recorded, sensitive) } else { recorded })
+    shown(related, printed(related, recorded, sensitive, surroundings))
 }
 
-/// The difference in full, where the status holds a part of it.
-fn untruncated(related: &Related, recorded: String, sensitive: bool) -> String {
+/// The difference as it is printed: more than the status holds, where that is wanted.
+fn printed(related: &Related, recorded: String, sensitive: bool, surroundings: &Surroundings<'_>) -> String {
     let (Some(existing), Some(updated)) = (&related.existing, &related.updated) else { return recorded };
     let whole = object_diff(existing, updated, redaction(sensitive));
     // What is recorded may be something else than the difference: that it is withheld, for one.
-    if truncate(&whole, DIFF_LINES) == recorded { whole } else { recorded }
+    if truncate(&whole, DIFF_LINES) != recorded {
+        return recorded;
+    }
+    let whole =
+        if surroundings.show_secrets { object_diff(existing, updated, Redaction::Nothing) } else { whole };
+    if surroundings.full_diffs { whole } else { truncate(&whole, DIFF_LINES) }
 }
