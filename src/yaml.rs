@@ -3,11 +3,14 @@
 //! Kubernetes reads YAML 1.1 (`sigs.k8s.io/yaml`): untyped `yes` and `on` are booleans, `0644` is octal. The templates of
 //! Open Cluster Management are read by go-yaml v3 in YAML 1.2 style, where `yes` stays a string. Both are here.
 
+mod located;
 mod quick;
 mod reflow;
 
 use serde_json::Value;
 use thiserror::Error;
+
+pub use self::located::{Content, Located, read_located};
 
 /// A YAML text that cannot be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -6,9 +6,11 @@
 mod cluster;
 mod completions;
 mod demo;
+mod dryrun;
 mod exit;
 mod hub;
 mod hub_access;
+mod lint;
 mod messages;
 mod output;
 mod plan;
@@ -47,7 +49,8 @@ Examples:
 
 Exit codes:
   0  all is well
-  1  the command did its work and found something: a policy that cannot be rendered (render), pending changes (plan)
+  1  the command did its work and found something: a policy that cannot be rendered (render), pending changes (plan),
+     a policy that is not compliant (dryrun), a mistake in a policy (lint)
   2  wrong usage, or the command could not do its work; stderr says why";
 
 /// The arguments of `flotilla`.
@@ -65,6 +68,9 @@ enum Command {
     Hub(hub::Options),
     Render(render::Options),
     Plan(plan::Options),
+    #[command(name = "dryrun")]
+    DryRun(dryrun::Options),
+    Lint(lint::Options),
     Status(status::Options),
     Cluster(cluster::Options),
     Sim(sim::Options),
@@ -81,6 +87,8 @@ impl Command {
             Self::Demo(_) => "error",
             Self::Render(_)
             | Self::Plan(_)
+            | Self::DryRun(_)
+            | Self::Lint(_)
             | Self::Status(_)
             | Self::Cluster(_)
             | Self::Sim(_)
@@ -93,6 +101,8 @@ impl Command {
             Self::Hub(options) => hub::run(options).await,
             Self::Render(options) => render::run(&options),
             Self::Plan(options) => plan::run(options).await,
+            Self::DryRun(options) => dryrun::run(options).await,
+            Self::Lint(options) => lint::run(&options),
             Self::Status(options) => status::run(options).await,
             Self::Cluster(options) => cluster::run(options).await,
             Self::Sim(options) => sim::run(options).await,

@@ -89,6 +89,11 @@ pub(crate) fn error(text: &str) {
     eprintln!("error: {}", one_line(text));
 }
 
+/// What ended a command that speaks as Open Cluster Management's own one does, on stderr.
+pub(crate) fn plain_error(text: &str) {
+    eprintln!("Error: {text}");
+}
+
 /// What ended a command, on stderr.
 pub(crate) fn failure(failure: &Failure) {
     match failure {

@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod compliance;
 pub mod config;
+pub mod lint;
 pub mod placement;
 pub mod plan;
 pub mod policy;

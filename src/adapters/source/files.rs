@@ -139,7 +139,7 @@ fn is_hidden(path: &Path) -> bool {
 }
 
 /// Whether a file of a directory is read: by its extension, and it is not kustomize's.
-fn has_manifests(path: &Path) -> bool {
+pub(super) fn has_manifests(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     matches!(extension, "yaml" | "yml" | "json") && !stem.eq_ignore_ascii_case("kustomization")
@@ -167,7 +167,7 @@ pub fn read_stream(file: &str, text: &str, gathered: &mut Gathered) {
 }
 
 /// The documents of a stream that are more than comments, with the line on which each begins.
-fn documents(text: &str) -> Vec<(usize, String)> {
+pub(super) fn documents(text: &str) -> Vec<(usize, String)> {
     let mut documents = vec![(1, String::new())];
     for (index, line) in text.lines().enumerate() {
         let rest = line.strip_prefix("---").filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t']));

@@ -34,22 +34,21 @@ impl ObjectLookup {
             .collect();
         Self { objects }
     }
-}
 
-impl Lookup for ObjectLookup {
-    fn kind(&self, gvk: &GroupVersionKind) -> Answer<KindFacts> {
-        Answer::Found(facts(gvk))
-    }
-
-    fn get(&self, gvk: &GroupVersionKind, namespace: Option<&str>, name: &str) -> Answer<Arc<Manifest>> {
-        let namespace = namespace.filter(|_| is_namespaced(&gvk.group, &gvk.kind));
+    /// One object, whatever is known of its kind.
+    pub(super) fn at(
+        &self,
+        gvk: &GroupVersionKind,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Answer<Arc<Manifest>> {
         let identity =
             (gvk.group.clone(), gvk.kind.clone(), namespace.map(ToOwned::to_owned), name.to_owned());
         self.objects.get(&identity).map_or(Answer::NotFound, |manifest| Answer::Found(manifest.clone()))
     }
 
-    fn list(&self, gvk: &GroupVersionKind, namespace: Option<&str>) -> Answer<Vec<Arc<Manifest>>> {
-        let namespace = namespace.filter(|_| is_namespaced(&gvk.group, &gvk.kind));
+    /// All objects of a kind, whatever is known of it.
+    pub(super) fn all(&self, gvk: &GroupVersionKind, namespace: Option<&str>) -> Answer<Vec<Arc<Manifest>>> {
         Answer::Found(
             self.objects
                 .iter()
@@ -61,6 +60,20 @@ impl Lookup for ObjectLookup {
                 .map(|(_, manifest)| manifest.clone())
                 .collect(),
         )
+    }
+}
+
+impl Lookup for ObjectLookup {
+    fn kind(&self, gvk: &GroupVersionKind) -> Answer<KindFacts> {
+        Answer::Found(facts(gvk))
+    }
+
+    fn get(&self, gvk: &GroupVersionKind, namespace: Option<&str>, name: &str) -> Answer<Arc<Manifest>> {
+        self.at(gvk, namespace.filter(|_| is_namespaced(&gvk.group, &gvk.kind)), name)
+    }
+
+    fn list(&self, gvk: &GroupVersionKind, namespace: Option<&str>) -> Answer<Vec<Arc<Manifest>>> {
+        self.all(gvk, namespace.filter(|_| is_namespaced(&gvk.group, &gvk.kind)))
     }
 
     fn is_namespaced(&self, gvk: &GroupVersionKind) -> Option<bool> {

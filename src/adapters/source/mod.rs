@@ -1,13 +1,19 @@
 //! Files as a source of objects: manifests from files and directories, kubeconfigs that a person hands over.
 //!
-//! Takes paths; gives manifests with the place where each one stands, and a look-up over them. Must not touch: the network,
-//! decisions.
+//! Takes paths; gives manifests with the place where each one stands, a look-up over them, and an imagined cluster that holds
+//! them. Must not touch: the network, decisions.
 
+mod cluster;
 mod files;
+mod inputs;
 pub mod kubeconfig;
 mod lookup;
+mod mappings;
 mod scope;
 
+pub use cluster::{ClusterError, FileCluster};
 pub use files::{Found, Gathered, Place, SourceError, gather, read_stream};
+pub use inputs::{InputError, Text, read_text, read_texts, read_trees};
 pub use lookup::{EmptyCluster, ObjectLookup};
+pub use mappings::{Mappings, MappingsError};
 pub use scope::{is_namespaced, plural};

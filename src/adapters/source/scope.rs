@@ -21,6 +21,7 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ("networking.k8s.io", &["IngressClass", "IPAddress", "ServiceCIDR"]),
     ("node.k8s.io", &["RuntimeClass"]),
     ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
+    ("resource.k8s.io", &["DeviceClass", "ResourceSlice"]),
     ("scheduling.k8s.io", &["PriorityClass"]),
     (
         "storage.k8s.io",
@@ -57,7 +58,8 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ("security.openshift.io", &["SecurityContextConstraints"]),
     ("user.openshift.io", &["User", "Group", "Identity"]),
     ("oauth.openshift.io", &["OAuthClient", "OAuthAccessToken", "OAuthAuthorizeToken"]),
-    ("operators.coreos.com", &["OLMConfig"]),
+    ("operators.coreos.com", &["OLMConfig", "Operator"]),
+    ("work.open-cluster-management.io", &["AppliedManifestWork"]),
 ];
 
 /// Whether objects of the kind live in namespaces, as far as it can be known offline.

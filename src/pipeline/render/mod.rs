@@ -11,6 +11,7 @@ mod functions;
 mod go_json;
 mod go_yaml;
 mod hub;
+pub mod inspect;
 pub mod lookup;
 mod message;
 #[cfg(test)]
