@@ -4,7 +4,7 @@
 
 mod cli_support;
 #[path = "support/input.rs"]
-#[allow(dead_code, reason = "only the filling in of samples is used")]
+#[allow(dead_code, unreachable_pub, reason = "only the filling in of samples is used")]
 mod input;
 
 use cli_support::{Ended, flotilla, flotilla_with_input, project, read, shared_data, write};
