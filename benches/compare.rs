@@ -69,7 +69,7 @@ fn looking_through(criterion: &mut Criterion) {
             "metadata": {"name": format!("backup-{index}"), "namespace": "backup", "labels": {"app": "flotilla"},
                 "resourceVersion": index.to_string(), "uid": format!("uid-{index}")},
             "spec": {"includedNamespaces": [format!("application-{index}")], "ttl": "720h", "storageLocation": "default"},
-            "status": {"phase": if index % 2 == 0 { "Completed" } else { "Failed" }, "progress": {"itemsBackedUp": index}}}))
+            "status": {"phase": if index.is_multiple_of(2) { "Completed" } else { "Failed" }, "progress": {"itemsBackedUp": index}}}))
     };
     let existing: Vec<Manifest> = (0..1000).filter_map(backup).collect();
     let desired = manifest(json!({"apiVersion": "velero.io/v1", "kind": "Backup",

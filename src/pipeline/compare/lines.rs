@@ -132,13 +132,13 @@ mod tests {
             (before.split(' ').collect(), after.split(' ').collect());
         let mut out = String::new();
         for operation in operations(&before, &after) {
-            match operation {
-                DiffOp::Equal { .. } => out += &" ".repeat(operation.new_range().len()),
-                _ => {
-                    out += &"-".repeat(operation.old_range().len());
-                    out += &"+".repeat(operation.new_range().len());
+            let (removed, added) = (operation.old_range().len(), operation.new_range().len());
+            out += &match operation {
+                DiffOp::Equal { .. } => " ".repeat(added),
+                DiffOp::Delete { .. } | DiffOp::Insert { .. } | DiffOp::Replace { .. } => {
+                    "-".repeat(removed) + &"+".repeat(added)
                 }
-            }
+            };
         }
         out
     }
