@@ -386,6 +386,12 @@ impl Engine {
 
     /// The policy is deleted: what it made goes as its inventory says, and it goes when that is gone.
     async fn take_leave(&mut self, name: &str, manifest: &Manifest, known: &mut Known) {
+        // A policy that only informs takes nothing with it, even if it was enforced a moment ago.
+        let action = manifest.text_at(&["spec", "remediationAction"]).unwrap_or_default();
+        if !action.eq_ignore_ascii_case("enforce") {
+            self.set_finalizer(manifest, false).await;
+            return;
+        }
         let plans: Vec<PrunePlan> = loop {
             match prune::deselected(&known.inventory, true, &self.connection.snapshot()) {
                 Ok(plans) => break plans,
