@@ -411,7 +411,7 @@ proptest! {
 fn what_is_taken_over_is_pruned_and_its_lists_are_replaced() {
     let binding = |user: &str| {
         json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": "a", "namespace": "n"}, "subjects": [{"kind": "User", "name": user}]})
+            "metadata": {"name": "a", "namespace": "n"}, "subjects": [{"kind": "User", "user": user}]})
     };
     let mut cluster = Cluster::default();
     let check = check("enforce", json!({"pruneObjectBehavior": "DeleteIfCreated"}));
@@ -424,7 +424,7 @@ fn what_is_taken_over_is_pruned_and_its_lists_are_replaced() {
     second.take_over("check", &entry, entry.created);
     round(&check, &[template("musthave", binding("second"))], &mut cluster, &mut second);
     let made = cluster.objects.values().next().unwrap();
-    assert_eq!(made.at(&["subjects"]), Some(&json!([{"kind": "User", "name": "second"}])));
+    assert_eq!(made.at(&["subjects"]), Some(&json!([{"kind": "User", "user": "second"}])));
 
     // Once more: what is known already is joined.
     let mut third = Inventory::default();
@@ -433,7 +433,7 @@ fn what_is_taken_over_is_pruned_and_its_lists_are_replaced() {
     third.take_over("check", &second.checks["check"].objects[0], true);
     round(&check, &[template("musthave", binding("third"))], &mut cluster, &mut third);
     let made = cluster.objects.values().next().unwrap();
-    assert_eq!(made.at(&["subjects"]), Some(&json!([{"kind": "User", "name": "third"}])));
+    assert_eq!(made.at(&["subjects"]), Some(&json!([{"kind": "User", "user": "third"}])));
     round(&check, &[], &mut cluster, &mut third);
     assert!(cluster.objects.is_empty(), "the last one deletes it");
 }
