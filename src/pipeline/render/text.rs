@@ -105,7 +105,7 @@ impl Settings {
                 .map(|namespace| Restriction { namespace, cluster_scoped: &self.cluster_scoped }),
             claims: self.claims.as_ref(),
             protection: self.encrypt.clone().map_or(Protection::Off, Protection::Encrypted),
-            decryption: self.decrypt.clone(),
+            decryption: self.decrypt.clone().map(Ok),
             additional_indentation: self.additional_indentation,
             denied: &self.denied,
             ambient: self.ambient,
