@@ -84,18 +84,15 @@ enum View {
 pub(super) fn resolve(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase {
     let sources: Vec<&Value> =
         subject.policy.spec.policy_templates.iter().map(|template| &template.object_definition).collect();
-    let texts: Vec<String> = sources.iter().map(ToString::to_string).collect();
     let disabled = are_disabled(subject);
     let has_template: Vec<bool> =
-        texts.iter().map(|text| !disabled && text::has_template(text, LEFT, false)).collect();
+        sources.iter().map(|source| !disabled && text::holds(source, LEFT)).collect();
     let mut phase = HubPhase::default();
     let view = view(subject, has_template.contains(&true), &mut phase);
-    let encrypts: Vec<bool> = texts
-        .iter()
-        .zip(&has_template)
-        .map(|(text, has)| *has && encryption::is_used(text, LEFT, RIGHT))
-        .collect();
-    let decrypts = !disabled && texts.iter().any(|text| text.contains(encryption::VECTOR_ANNOTATION));
+    let encrypts: Vec<bool> =
+        sources.iter().zip(&has_template).map(|(source, has)| *has && may_encrypt(source)).collect();
+    let decrypts =
+        !disabled && sources.iter().any(|source| text::holds(source, encryption::VECTOR_ANNOTATION));
     if decrypts || encrypts.contains(&true) {
         phase.keys = keys(subject, &mut phase);
     }
@@ -145,6 +142,12 @@ pub(super) fn resolve(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase {
     phase
 }
 
+/// Whether upstream's pattern finds encryption. It looks at JSON, which is written only where it could find something.
+fn may_encrypt(source: &Value) -> bool {
+    ["fromSecret", "copySecretData", "protect"].iter().any(|word| text::holds(source, word))
+        && encryption::is_used(&source.to_string(), LEFT, RIGHT)
+}
+
 fn untouched(source: &Value) -> HubRendered {
     HubRendered { definition: source.clone(), protected: ProtectedValues::default(), sensitive: false }
 }
@@ -178,10 +181,7 @@ fn resolve_one(
 }
 
 fn holds_encrypted(template: &HubTemplate) -> bool {
-    template
-        .result
-        .as_ref()
-        .is_ok_and(|rendered| text::has_template(&rendered.definition.to_string(), encryption::PREFIX, false))
+    template.result.as_ref().is_ok_and(|rendered| text::holds(&rendered.definition, encryption::PREFIX))
 }
 
 /// Puts the vector on what was encrypted with it.

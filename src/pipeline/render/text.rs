@@ -199,6 +199,11 @@ pub fn has_template(text: &str, left: &str, encrypted_too: bool) -> bool {
     text.contains(left) || encrypted_too && text.contains(encryption::PREFIX)
 }
 
+/// Whether a string or key of a value holds a text.
+pub fn holds(value: &Json, wanted: &str) -> bool {
+    hub::holds(value, wanted)
+}
+
 /// Takes the quotes from values that must keep their type, as is done before templates are looked for.
 pub fn strip_quotes(text: &str, left: &str, right: &str) -> String {
     Delimiters::new(left, right)
