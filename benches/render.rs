@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "says that it skips")]
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -139,10 +140,13 @@ fn large(criterion: &mut Criterion) {
     );
     let mut number = 0;
     while raw.len() < 500_000 {
-        raw.push_str(&format!(
+        // Writing to a String cannot fail.
+        write!(
+            raw,
             "- complianceType: musthave\n  objectDefinition:\n    apiVersion: v1\n    kind: ConfigMap\n    metadata:\n      \
              name: plain-{number}\n      namespace: default\n    data:\n      cluster: '{{{{ fromClusterClaim \"name\" }}}}'\n"
-        ));
+        )
+        .unwrap_or_default();
         number += 1;
     }
     let policy = json!({"metadata": {"name": "large"}, "spec": {"object-templates-raw": raw}});

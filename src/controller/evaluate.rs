@@ -140,20 +140,16 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
     let mut checks = Vec::new();
     for (index, template) in hub_phase.templates.iter().enumerate() {
         let name = template.name.clone();
-        let (state, fault) = if let Some(fault) = &obstacle {
-            (CheckState::Reported(message::violation(fault)), None)
-        } else {
-            let keys = hub_phase.keys.as_ref();
-            match evaluate_check(subject, renderer, index, template, &dependencies, &claims, keys, &observed)
-            {
-                Ok(outcome) => outcome,
-                Err(references) => {
-                    missing.extend(references);
-                    continue;
-                }
-            }
-        };
-        checks.push(EvaluatedCheck { name, state, fault });
+        if let Some(fault) = &obstacle {
+            let state = CheckState::Reported(message::violation(fault));
+            checks.push(EvaluatedCheck { name, state, fault: None });
+            continue;
+        }
+        let keys = hub_phase.keys.as_ref();
+        match evaluate_check(subject, renderer, index, template, &dependencies, &claims, keys, &observed) {
+            Ok((state, fault)) => checks.push(EvaluatedCheck { name, state, fault }),
+            Err(references) => missing.extend(references),
+        }
     }
     if !missing.is_empty() {
         return Evaluation::Waiting {

@@ -84,18 +84,15 @@ enum View {
 pub(super) fn resolve(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase {
     let sources: Vec<&Value> =
         subject.policy.spec.policy_templates.iter().map(|template| &template.object_definition).collect();
-    let texts: Vec<String> = sources.iter().map(ToString::to_string).collect();
     let disabled = are_disabled(subject);
     let has_template: Vec<bool> =
-        texts.iter().map(|text| !disabled && text::has_template(text, LEFT, false)).collect();
+        sources.iter().map(|source| !disabled && text::holds(source, LEFT)).collect();
     let mut phase = HubPhase::default();
     let view = view(subject, has_template.contains(&true), &mut phase);
-    let encrypts: Vec<bool> = texts
-        .iter()
-        .zip(&has_template)
-        .map(|(text, has)| *has && encryption::is_used(text, LEFT, RIGHT))
-        .collect();
-    let decrypts = !disabled && texts.iter().any(|text| text.contains(encryption::VECTOR_ANNOTATION));
+    let encrypts: Vec<bool> =
+        sources.iter().zip(&has_template).map(|(source, has)| *has && may_encrypt(source)).collect();
+    let decrypts =
+        !disabled && sources.iter().any(|source| text::holds(source, encryption::VECTOR_ANNOTATION));
     if decrypts || encrypts.contains(&true) {
         phase.keys = keys(subject, &mut phase);
     }
@@ -145,6 +142,12 @@ pub(super) fn resolve(subject: &Subject<'_>, renderer: &Renderer) -> HubPhase {
     phase
 }
 
+/// Whether upstream's pattern finds encryption. It looks at JSON, which is written only where it could find something.
+fn may_encrypt(source: &Value) -> bool {
+    ["fromSecret", "copySecretData", "protect"].iter().any(|word| text::holds(source, word))
+        && encryption::is_used(&source.to_string(), LEFT, RIGHT)
+}
+
 fn untouched(source: &Value) -> HubRendered {
     HubRendered { definition: source.clone(), protected: ProtectedValues::default(), sensitive: false }
 }
@@ -178,10 +181,7 @@ fn resolve_one(
 }
 
 fn holds_encrypted(template: &HubTemplate) -> bool {
-    template
-        .result
-        .as_ref()
-        .is_ok_and(|rendered| text::has_template(&rendered.definition.to_string(), encryption::PREFIX, false))
+    template.result.as_ref().is_ok_and(|rendered| text::holds(&rendered.definition, encryption::PREFIX))
 }
 
 /// Puts the vector on what was encrypted with it.
@@ -345,7 +345,7 @@ mod tests {
     /// Resolves a policy of such templates, each the value of one definition.
     fn resolved(
         spec: Value,
-        annotations: Value,
+        annotations: &Value,
         templates: &[&str],
         hub: &Arc<Objects>,
         hub_as: Option<Result<Arc<dyn Lookup>, String>>,
@@ -396,7 +396,7 @@ mod tests {
         for (said, is_off) in [("true", true), ("T", true), ("1", true), ("false", false), ("yes", false)] {
             let annotations = json!({"policy.open-cluster-management.io/disable-templates": said});
             let template = "{{hub .ManagedClusterName hub}}";
-            let phase = resolved(json!({}), annotations, &[template], &Objects::of([]), None, None);
+            let phase = resolved(json!({}), &annotations, &[template], &Objects::of([]), None, None);
             let expected = if is_off { template } else { "c1" };
             assert_eq!(values(&phase), [Ok(json!(expected))], "{said}");
         }
@@ -405,7 +405,7 @@ mod tests {
     #[test]
     fn what_follows_a_failure_stays_as_it_is() {
         let templates = ["{{hub fail \"no\" hub}}", "plain", "{{hub 1 hub}}"];
-        let phase = resolved(json!({}), json!({}), &templates, &Objects::of([]), None, None);
+        let phase = resolved(json!({}), &json!({}), &templates, &Objects::of([]), None, None);
         assert!(values(&phase)[0].as_ref().unwrap_err().ends_with("error calling fail: no"));
         assert_eq!(values(&phase)[1], Ok(json!("plain")));
         assert!(values(&phase)[2].is_err());
@@ -418,7 +418,7 @@ mod tests {
     fn a_key_in_the_clusters_namespace_encrypts_and_the_vector_is_kept() {
         let templates = ["{{hub \"Raleigh\" | protect hub}}", "plain"];
         let vector = Some(*b"IIIIIIIIIIIIIIII");
-        let phase = resolved(json!({}), json!({}), &templates, &Objects::of([key()]), None, vector);
+        let phase = resolved(json!({}), &json!({}), &templates, &Objects::of([key()]), None, vector);
         assert_eq!(values(&phase)[0], Ok(json!("$ocm_encrypted:Eud/p3S7TvuP03S9fuNV+w==")));
         assert_eq!(phase.vector, vector);
         let annotation = |index: usize| {
@@ -428,13 +428,13 @@ mod tests {
         assert_eq!(annotation(0), json!(encryption::annotation(b"IIIIIIIIIIIIIIII")));
         assert_eq!(annotation(1), Value::Null);
         // Without a vector one is drawn, without a key a token stands for the value.
-        let drawn = resolved(json!({}), json!({}), &templates, &Objects::of([key()]), None, None);
+        let drawn = resolved(json!({}), &json!({}), &templates, &Objects::of([key()]), None, None);
         assert!(drawn.vector.is_some_and(|drawn| Some(drawn) != vector && drawn != [0; 16]));
-        let tokens = resolved(json!({}), json!({}), &templates, &Objects::of([]), None, vector);
+        let tokens = resolved(json!({}), &json!({}), &templates, &Objects::of([]), None, vector);
         assert!(values(&tokens)[0].as_ref().unwrap().as_str().unwrap().starts_with("$flotilla_protected:"));
         assert_eq!(tokens.vector, None);
         let broken = object("Secret", "c1", encryption::KEY_SECRET, &json!({"key": "c2hvcnQ="}));
-        let broken = resolved(json!({}), json!({}), &templates, &Objects::of([broken]), None, vector);
+        let broken = resolved(json!({}), &json!({}), &templates, &Objects::of([broken]), None, vector);
         let error = values(&broken)[0].clone().unwrap_err();
         assert_eq!(
             error,
@@ -453,16 +453,16 @@ mod tests {
             Some(Ok(objects))
         };
         let hub = Objects::of([account]);
-        let phase = resolved(spec.clone(), json!({}), &[template], &hub, seen(), None);
+        let phase = resolved(spec.clone(), &json!({}), &[template], &hub, seen(), None);
         assert_eq!(values(&phase), [Ok(json!("v"))]);
-        let phase = resolved(spec.clone(), json!({}), &[template, template], &Objects::of([]), seen(), None);
+        let phase = resolved(spec.clone(), &json!({}), &[template, template], &Objects::of([]), seen(), None);
         let error =
             "the service account in hubTemplateOptions.serviceAccountName (policies/reader) does not exist";
         assert_eq!(values(&phase), [Err(error.to_owned()), Err(error.to_owned())]);
-        let phase = resolved(spec.clone(), json!({}), &["plain"], &Objects::of([]), seen(), None);
+        let phase = resolved(spec.clone(), &json!({}), &["plain"], &Objects::of([]), seen(), None);
         assert_eq!(values(&phase), [Ok(json!("plain"))]);
         let refused = Some(Err("no".to_owned()));
-        let phase = resolved(spec, json!({}), &[template], &hub, refused, None);
+        let phase = resolved(spec, &json!({}), &[template], &hub, refused, None);
         assert!(values(&phase)[0].as_ref().unwrap_err().ends_with("(policies/reader): no"));
     }
 }

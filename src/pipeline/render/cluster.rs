@@ -89,33 +89,37 @@ pub(super) fn render_object(
     (rendered, session.asked)
 }
 
-fn session<'s>(
-    context: &'s ClusterContext,
-    decryption: Option<Encryption>,
-    lookup: &'s dyn Lookup,
-) -> Session<'s> {
+fn session<'s>(context: &'s ClusterContext, decryption: Decryption, lookup: &'s dyn Lookup) -> Session<'s> {
     let rules =
         Rules { claims: Some(&context.claims), decryption, ambient: context.ambient, ..Rules::default() };
     Session::new(lookup, rules)
 }
 
-/// What decrypts the values of a policy. Only one with the annotation has any.
-fn decryption(policy: &Json, context: &ClusterContext) -> Result<Option<Encryption>, RenderError> {
+/// What decrypts values, or why nothing can; `None` where nothing is to be decrypted.
+type Decryption = Option<Result<Encryption, String>>;
+
+/// What decrypts the values of a policy. Only one with the annotation has any. A key or vector of a wrong length is a fault of
+/// each template, a missing one of the whole policy.
+fn decryption(policy: &Json, context: &ClusterContext) -> Result<Decryption, RenderError> {
     let annotation = policy
         .get("metadata")
         .and_then(|metadata| metadata.get("annotations")?.get(encryption::VECTOR_ANNOTATION)?.as_str())
         .filter(|annotation| !annotation.is_empty() && !are_disabled(policy));
     let Some(annotation) = annotation else { return Ok(None) };
-    let fault = |error: EncryptionError| RenderError::Encryption(error.report());
-    let vector = encryption::vector(annotation).map_err(fault)?;
+    let vector = match encryption::vector(annotation) {
+        Err(error @ EncryptionError::VectorNotBase64(_)) => {
+            return Err(RenderError::Encryption(error.report()));
+        }
+        other => other,
+    };
     let keys = context.encryption.clone().ok_or_else(|| {
         let (namespace, secret) = (&context.cluster, encryption::KEY_SECRET);
         RenderError::Encryption(format!(
             "failed to get the encryption key from Secret {namespace}/{secret}: secrets \"{secret}\" not found"
         ))
     })?;
-    keys.check().map_err(fault)?;
-    Ok(Some(Encryption { keys, vector }))
+    let usable = keys.check().and(vector).map(|vector| Encryption { keys, vector });
+    Ok(Some(usable.map_err(|error| error.report())))
 }
 
 type ObjectTemplates = Result<Vec<Result<RenderedEntry, RenderError>>, RenderError>;

@@ -79,8 +79,8 @@ pub(crate) struct Rules<'s> {
     pub(crate) claims: Option<&'s BTreeMap<String, String>>,
     /// What becomes of secret values.
     pub(crate) protection: Protection,
-    /// What decrypts values in the text.
-    pub(crate) decryption: Option<Encryption>,
+    /// What decrypts values in the text, or why nothing can.
+    pub(crate) decryption: Option<Result<Encryption, String>>,
     /// By how many spaces `indent` shifts further: hub templates stand deeper in the policy than in what is resolved.
     pub(crate) additional_indentation: usize,
     /// Functions that may not be used, beside those that never may.
@@ -190,7 +190,9 @@ impl<'s> Session<'s> {
 
     /// The text with its encrypted values decrypted, where there is a key for them.
     pub(crate) fn decrypted<'t>(&mut self, text: &'t str) -> Result<Cow<'t, str>, String> {
-        let Some(encryption) = self.rules.decryption.clone() else { return Ok(Cow::Borrowed(text)) };
+        let Some(encryption) = self.rules.decryption.clone().transpose()? else {
+            return Ok(Cow::Borrowed(text));
+        };
         let mut found = Vec::new();
         let decrypted = encryption.decrypt_all(text, &mut found)?;
         if found.is_empty() {

@@ -105,7 +105,7 @@ impl Settings {
                 .map(|namespace| Restriction { namespace, cluster_scoped: &self.cluster_scoped }),
             claims: self.claims.as_ref(),
             protection: self.encrypt.clone().map_or(Protection::Off, Protection::Encrypted),
-            decryption: self.decrypt.clone(),
+            decryption: self.decrypt.clone().map(Ok),
             additional_indentation: self.additional_indentation,
             denied: &self.denied,
             ambient: self.ambient,
@@ -197,6 +197,11 @@ pub fn function_names() -> Vec<&'static str> {
 pub fn has_template(text: &str, left: &str, encrypted_too: bool) -> bool {
     let left = if left.is_empty() { "{{" } else { left };
     text.contains(left) || encrypted_too && text.contains(encryption::PREFIX)
+}
+
+/// Whether a string or key of a value holds a text.
+pub fn holds(value: &Json, wanted: &str) -> bool {
+    hub::holds(value, wanted)
 }
 
 /// Takes the quotes from values that must keep their type, as is done before templates are looked for.

@@ -3,6 +3,8 @@
 //!
 //! Source: the documentation of Go's package `time`. Must not touch: clock.
 
+use std::fmt::Write;
+
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
@@ -49,13 +51,8 @@ enum Element {
     UpperHalf,
     LowerHalf,
     ZoneName,
-    /// `Z07:00` and its kin: whether it may be `Z`, has colons, minutes, seconds.
-    Zone {
-        zulu: bool,
-        colons: bool,
-        minutes: bool,
-        seconds: bool,
-    },
+    /// `Z07:00` and its kin.
+    Zone(ZoneStyle),
     /// `.000` or `.999`: how many digits, whether trailing zeros stay.
     Fraction {
         digits: usize,
@@ -63,9 +60,29 @@ enum Element {
     },
 }
 
-const fn zone(zulu: bool, colons: bool, minutes: bool, seconds: bool) -> Element {
-    Element::Zone { zulu, colons, minutes, seconds }
+/// How a zone's offset is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ZoneStyle {
+    /// `Z` stands for none.
+    zulu: bool,
+    colons: bool,
+    to: Precision,
 }
+
+/// How far down an offset goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Precision {
+    Hours,
+    Minutes,
+    Seconds,
+}
+
+const fn zone(zulu: bool, colons: bool, to: Precision) -> Element {
+    Element::Zone(ZoneStyle { zulu, colons, to })
+}
+
+/// `-0700`.
+const PLAIN_ZONE: ZoneStyle = ZoneStyle { zulu: false, colons: false, to: Precision::Minutes };
 
 /// Longer ones first, where one begins like another.
 const ELEMENTS: &[(&str, Element)] = &[
@@ -92,16 +109,16 @@ const ELEMENTS: &[(&str, Element)] = &[
     ("5", Element::Second),
     ("PM", Element::UpperHalf),
     ("pm", Element::LowerHalf),
-    ("-07:00:00", zone(false, true, true, true)),
-    ("-070000", zone(false, false, true, true)),
-    ("-07:00", zone(false, true, true, false)),
-    ("-0700", zone(false, false, true, false)),
-    ("-07", zone(false, false, false, false)),
-    ("Z07:00:00", zone(true, true, true, true)),
-    ("Z070000", zone(true, false, true, true)),
-    ("Z07:00", zone(true, true, true, false)),
-    ("Z0700", zone(true, false, true, false)),
-    ("Z07", zone(true, false, false, false)),
+    ("-07:00:00", zone(false, true, Precision::Seconds)),
+    ("-070000", zone(false, false, Precision::Seconds)),
+    ("-07:00", zone(false, true, Precision::Minutes)),
+    ("-0700", zone(false, false, Precision::Minutes)),
+    ("-07", zone(false, false, Precision::Hours)),
+    ("Z07:00:00", zone(true, true, Precision::Seconds)),
+    ("Z070000", zone(true, false, Precision::Seconds)),
+    ("Z07:00", zone(true, true, Precision::Minutes)),
+    ("Z0700", zone(true, false, Precision::Minutes)),
+    ("Z07", zone(true, false, Precision::Hours)),
 ];
 
 /// The text before the next element, the element as it stands, its meaning, and the rest.
@@ -139,24 +156,25 @@ fn zone_name(time: &Zoned) -> String {
         return "UTC".to_owned();
     }
     if fixed {
-        return zone_text(time, false, false, true, false);
+        return zone_text(time, PLAIN_ZONE);
     }
     time.time_zone().to_offset_info(time.timestamp()).abbreviation().to_owned()
 }
 
-fn zone_text(time: &Zoned, zulu: bool, colons: bool, minutes: bool, seconds: bool) -> String {
+fn zone_text(time: &Zoned, style: ZoneStyle) -> String {
     let offset = time.offset().seconds();
-    if zulu && offset == 0 {
+    if style.zulu && offset == 0 {
         return "Z".to_owned();
     }
     let magnitude = offset.unsigned_abs();
-    let colon = if colons { ":" } else { "" };
+    let colon = if style.colons { ":" } else { "" };
     let mut out = format!("{}{:02}", if offset < 0 { '-' } else { '+' }, magnitude / 3600);
-    if minutes {
-        out.push_str(&format!("{colon}{:02}", magnitude / 60 % 60));
+    // Writing to a String cannot fail.
+    if style.to >= Precision::Minutes {
+        write!(out, "{colon}{:02}", magnitude / 60 % 60).unwrap_or_default();
     }
-    if seconds {
-        out.push_str(&format!("{colon}{:02}", magnitude % 60));
+    if style.to == Precision::Seconds {
+        write!(out, "{colon}{:02}", magnitude % 60).unwrap_or_default();
     }
     out
 }
@@ -207,9 +225,7 @@ pub(super) fn format(time: &Zoned, layout: &str) -> String {
             Element::UpperHalf => if time.hour() >= 12 { "PM" } else { "AM" }.to_owned(),
             Element::LowerHalf => if time.hour() >= 12 { "pm" } else { "am" }.to_owned(),
             Element::ZoneName => zone_name(time),
-            Element::Zone { zulu, colons, minutes, seconds } => {
-                zone_text(time, zulu, colons, minutes, seconds)
-            }
+            Element::Zone(style) => zone_text(time, style),
             Element::Fraction { digits, fixed } => {
                 let all = format!("{:09}", time.subsec_nanosecond());
                 let padded: String = all.chars().chain(std::iter::repeat('0')).take(digits).collect();
@@ -264,8 +280,10 @@ fn named<'t>(text: &'t str, names: &[&str], short: bool) -> Option<(usize, &'t s
     })
 }
 
-fn zone_read(text: &str, zulu: bool, colons: bool, minutes: bool, seconds: bool) -> Option<(i32, &str)> {
-    if zulu && let Some(rest) = text.strip_prefix('Z') {
+fn zone_read(text: &str, style: ZoneStyle) -> Option<(i32, &str)> {
+    if style.zulu
+        && let Some(rest) = text.strip_prefix('Z')
+    {
         return Some((0, rest));
     }
     let negative = text.starts_with('-');
@@ -273,9 +291,9 @@ fn zone_read(text: &str, zulu: bool, colons: bool, minutes: bool, seconds: bool)
     let (hours, after) = digits(rest, 2, 2)?;
     rest = after;
     let mut total = hours * 3600;
-    for (wanted, unit) in [(minutes, 60), (seconds, 1)] {
+    for (wanted, unit) in [(style.to >= Precision::Minutes, 60), (style.to == Precision::Seconds, 1)] {
         if wanted {
-            if colons {
+            if style.colons {
                 rest = rest.strip_prefix(':')?;
             }
             let (number, after) = digits(rest, 2, 2)?;
@@ -292,7 +310,8 @@ fn zone_name_read(text: &str) -> Option<(Option<i32>, &str)> {
     if (3..=5).contains(&letters) {
         return Some((Some(0), &text[letters..]));
     }
-    zone_read(text, false, false, false, false).map(|(offset, rest)| (Some(offset), rest))
+    zone_read(text, ZoneStyle { to: Precision::Hours, ..PLAIN_ZONE })
+        .map(|(offset, rest)| (Some(offset), rest))
 }
 
 /// `time.Parse`. The error is Go's.
@@ -321,13 +340,13 @@ pub(super) fn parse(layout: &str, value: &str) -> Result<Zoned, String> {
         layout_rest = after;
         let fault = || mismatch(rest, text);
         rest = reading.element(element, rest, layout_rest).ok_or_else(fault)?;
-        reading.check().map_err(|what| out_of_range(what))?;
+        reading.check().map_err(&out_of_range)?;
     }
     rest = rest.strip_prefix(layout_rest).ok_or_else(|| mismatch(rest, layout_rest))?;
     if !rest.is_empty() {
         return Err(format!("parsing time {}: extra text: {}", quote(value), quote(rest)));
     }
-    reading.finish().map_err(out_of_range)
+    reading.finish().map_err(&out_of_range)
 }
 
 impl Reading {
@@ -414,8 +433,8 @@ impl Reading {
                 self.offset = offset;
                 rest
             }
-            Element::Zone { zulu, colons, minutes, seconds } => {
-                let (offset, rest) = zone_read(text, zulu, colons, minutes, seconds)?;
+            Element::Zone(style) => {
+                let (offset, rest) = zone_read(text, style)?;
                 self.offset = Some(offset);
                 rest
             }
@@ -514,7 +533,7 @@ mod tests {
             ("2006-01-02", "2023-02-30", "parsing time \"2023-02-30\": day out of range"),
             ("2006-01-02", "2023-02-03 ", "parsing time \"2023-02-03 \": extra text: \" \""),
         ] {
-            assert_eq!(parse(layout, text).map_err(|error| error), Err(expected.to_owned()));
+            assert_eq!(parse(layout, text), Err(expected.to_owned()));
         }
     }
 }

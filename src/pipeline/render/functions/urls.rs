@@ -1,5 +1,6 @@
 //! Sprig's functions of URLs, with the parts that Go's `net/url` tells apart; and the one of the network, which is refused.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use super::super::engine::go::Parameter::{Map, Text};
@@ -75,7 +76,8 @@ fn escaped(text: &str, kept: &str) -> String {
         if byte.is_ascii_alphanumeric() || kept.bytes().any(|keep| keep == byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a String cannot fail.
+            write!(out, "%{byte:02X}").unwrap_or_default();
         }
     }
     out

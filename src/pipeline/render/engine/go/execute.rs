@@ -308,7 +308,7 @@ impl<'t> Executor<'t, '_, '_> {
             }
             Operand::Field { names, .. } => {
                 self.place = Some(Place::Operand(first));
-                if let Some((method, before)) = self.method(command, piped.as_ref(), names) {
+                if let Some((method, before)) = method(command, piped.as_ref(), names) {
                     let receiver = self.fields(dot.value.clone(), dot.boxed, before)?;
                     return self.call_method(dot, command, &receiver, method, piped);
                 }
@@ -318,7 +318,7 @@ impl<'t> Executor<'t, '_, '_> {
             }
             Operand::Chain { operand, names, .. } => {
                 self.place = Some(Place::Operand(first));
-                if let Some((method, before)) = self.method(command, piped.as_ref(), names) {
+                if let Some((method, before)) = method(command, piped.as_ref(), names) {
                     let receiver = self.chain(dot, first, operand, before)?;
                     return self.call_method(dot, command, &receiver, method, piped);
                 }
@@ -329,7 +329,7 @@ impl<'t> Executor<'t, '_, '_> {
             Operand::Variable { name, names, .. } => {
                 self.place = Some(Place::Operand(first));
                 let value = self.variable(name)?;
-                if let Some((method, before)) = self.method(command, piped.as_ref(), names) {
+                if let Some((method, before)) = method(command, piped.as_ref(), names) {
                     let receiver = self.fields(value, false, before)?;
                     return self.call_method(dot, command, &receiver, method, piped);
                 }
@@ -350,18 +350,6 @@ impl<'t> Executor<'t, '_, '_> {
                 }
             }
         }
-    }
-
-    /// The last name of a chain, if it may be a method because it has arguments.
-    fn method<'n>(
-        &self,
-        command: &Command,
-        piped: Option<&Value>,
-        names: &'n [Arc<str>],
-    ) -> Option<(&'n Arc<str>, &'n [Arc<str>])> {
-        let (last, before) = names.split_last()?;
-        let has_arguments = piped.is_some() || command.operands.len() > 1;
-        (has_arguments && **last == *"Format").then_some((last, before))
     }
 
     /// Calls a method. Only times have one that takes arguments.
@@ -592,4 +580,15 @@ impl<'t> Executor<'t, '_, '_> {
         let text = format::sprint(value).unwrap_or_else(|error| error.to_string());
         self.session.censor(text, false)
     }
+}
+
+/// The last name of a chain, if it may be a method because it has arguments.
+fn method<'n>(
+    command: &Command,
+    piped: Option<&Value>,
+    names: &'n [Arc<str>],
+) -> Option<(&'n Arc<str>, &'n [Arc<str>])> {
+    let (last, before) = names.split_last()?;
+    let has_arguments = piped.is_some() || command.operands.len() > 1;
+    (has_arguments && **last == *"Format").then_some((last, before))
 }

@@ -67,19 +67,20 @@ fn append_at(out: &mut String, value: &Value, depth: usize) -> Result<(), TooLar
             }
             out.push(']');
         }
-        Value::Struct(value) => match &value.shown {
-            Some(shown) => out.push_str(shown),
-            None => {
-                out.push('{');
-                for (index, (_, field)) in value.fields.iter().enumerate() {
-                    if index > 0 {
-                        out.push(' ');
-                    }
-                    append_at(out, field, depth)?;
-                }
-                out.push('}');
+        Value::Struct(value) => {
+            if let Some(shown) = &value.shown {
+                out.push_str(shown);
+                return Ok(());
             }
-        },
+            out.push('{');
+            for (index, (_, field)) in value.fields.iter().enumerate() {
+                if index > 0 {
+                    out.push(' ');
+                }
+                append_at(out, field, depth)?;
+            }
+            out.push('}');
+        }
     }
     Ok(())
 }
