@@ -145,6 +145,142 @@ fn a_malformed_object_is_reported_and_changes_nothing() {
     assert_eq!(fleet.placed_clusters(&install()), BTreeSet::from(["c1".to_owned()]));
 }
 
+fn placement(spec: Value) -> Value {
+    json!({"metadata": {}, "spec": spec})
+}
+
+fn names(of: &[&str]) -> BTreeSet<String> {
+    of.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn score(fleet: &mut Fleet, cluster: &str, value: i32) -> Effects {
+    let fields = json!({"metadata": {}, "status": {"scores": [{"name": "free", "value": value}]}});
+    put(fleet, HubKind::AddOnPlacementScore, Some(cluster), "capacity", Some(fields))
+}
+
+#[test]
+fn after_a_restart_what_was_selected_stays() {
+    let mut fleet = fleet(None);
+    put(&mut fleet, HubKind::Placement, Some("p"), "backup", None);
+    for name in ["c1", "c2", "c3"] {
+        cluster(&mut fleet, name, &json!({"acm-pv-dr": "backup"}));
+    }
+    let own = json!({"metadata": {"labels": {"cluster.open-cluster-management.io/placement": "backup",
+        "app.kubernetes.io/managed-by": "flotilla"}}, "status": {"decisions": [{"clusterName": "c3", "reason": ""}]}});
+    let place = |kind: &HubKind| HubKind::ALL.iter().position(|of| of == kind);
+    assert!(place(&HubKind::PlacementDecision) < place(&HubKind::Placement), "decisions are read first");
+    put(&mut fleet, HubKind::PlacementDecision, Some("p"), "backup-decision-1", Some(own));
+    put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(backup_placement(Some(1))));
+    assert_eq!(fleet.placed_clusters(&install()), names(&["c3"]));
+}
+
+#[test]
+fn a_faulty_placement_keeps_what_it_selected_and_takes_nothing_new() {
+    for fault in [
+        json!({"tolerations": [{"value": "x"}]}),
+        json!({"prioritizerPolicy": {"mode": "Best"}}),
+        json!({"predicates": [{"requiredClusterSelector": {"celSelector": {"celExpressions": ["managedCluster."]}}}]}),
+        json!({"predicates": [{"requiredClusterSelector": {"labelSelector": {
+            "matchExpressions": [{"key": "a", "operator": "In"}]}}}]}),
+    ] {
+        let mut fleet = fleet(None);
+        cluster(&mut fleet, "c1", &json!({"acm-pv-dr": "backup"}));
+        let effects =
+            put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(placement(fault.clone())));
+        assert!(effects.evaluate.is_empty(), "{fault}");
+        cluster(&mut fleet, "c2", &json!({"acm-pv-dr": "backup"}));
+        assert_eq!(fleet.placed_clusters(&install()), names(&["c1"]), "{fault}");
+        let (_, _, decisions) = fleet.placement(&("p".to_owned(), "backup".to_owned()), now()).unwrap();
+        assert_eq!(decisions.conditions[0].status, "True", "{fault}");
+        assert_eq!(decisions.conditions[1].status, "False", "{fault}");
+        put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(backup_placement(None)));
+        assert_eq!(fleet.placed_clusters(&install()), names(&["c1", "c2"]), "{fault}");
+    }
+}
+
+#[test]
+fn scores_rank_clusters_once_they_are_read() {
+    let mut fleet = fleet(None);
+    for name in ["c1", "c2"] {
+        cluster(&mut fleet, name, &json!({}));
+    }
+    assert!(!fleet.needs_scores());
+    let ranked = placement(
+        json!({"numberOfClusters": 1, "prioritizerPolicy": {"mode": "Exact", "configurations": [
+        {"scoreCoordinate": {"type": "AddOn", "addOn": {"resourceName": "capacity", "scoreName": "free"}}}]}}),
+    );
+    put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(ranked));
+    assert!(fleet.needs_scores());
+    score(&mut fleet, "c2", 90);
+    assert_eq!(
+        fleet.placed_clusters(&install()),
+        names(&[]),
+        "nothing is chosen by scores that are not known"
+    );
+    fleet.scores_read(Ok(()), now());
+    assert_eq!(fleet.placed_clusters(&install()), names(&["c2"]));
+    let effects = score(&mut fleet, "c1", 91);
+    assert_eq!(fleet.placed_clusters(&install()), names(&["c1"]));
+    assert_eq!(effects.evaluate.len(), 2);
+    assert!(score(&mut fleet, "c1", 91).evaluate.is_empty(), "the same score concerns nobody");
+    fleet.scores_read(Err("the watch is gone".to_owned()), now());
+    score(&mut fleet, "c2", 99);
+    assert_eq!(fleet.placed_clusters(&install()), names(&["c1"]), "what was selected stays");
+}
+
+#[test]
+fn an_expression_sees_scores_and_reports_of_one_cluster() {
+    let mut fleet = fleet(None);
+    let by = |text: &str| {
+        placement(
+            json!({"predicates": [{"requiredClusterSelector": {"celSelector": {"celExpressions": [text]}}}]}),
+        )
+    };
+    let version = |fleet: &mut Fleet, name: &str, version: &str| {
+        let fields = json!({"metadata": {}, "status": {"version": {"kubernetes": version}}});
+        put(fleet, HubKind::ManagedCluster, None, name, Some(fields))
+    };
+    let wanted = by("managedCluster.status.version.kubernetes == 'v1.31.0'");
+    put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(wanted));
+    version(&mut fleet, "c1", "v1.30.0");
+    version(&mut fleet, "c2", "v1.30.0");
+    assert_eq!(fleet.placed_clusters(&install()), names(&[]));
+    let effects = version(&mut fleet, "c1", "v1.31.0");
+    assert_eq!(effects.evaluate.keys().collect::<Vec<_>>(), ["c1"]);
+    assert_eq!(fleet.placed_clusters(&install()), names(&["c1"]));
+
+    let scored = by("managedCluster.scores('capacity').exists(s, s.value > 50)");
+    put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(scored));
+    assert_eq!(
+        fleet.placed_clusters(&install()),
+        names(&["c1"]),
+        "scores are not known: what was selected stays"
+    );
+    fleet.scores_read(Ok(()), now());
+    let effects = score(&mut fleet, "c2", 60);
+    assert_eq!(effects.evaluate.keys().collect::<Vec<_>>(), ["c2"]);
+    assert_eq!(fleet.placed_clusters(&install()), names(&["c2"]));
+}
+
+#[test]
+fn a_set_may_exclude_a_cluster() {
+    let mut fleet = fleet(None);
+    for name in ["c1", "c2"] {
+        cluster(&mut fleet, name, &json!({"acm-pv-dr": "backup"}));
+    }
+    let set = json!({"metadata": {}, "spec": {"policies": ["install"],
+        "exclusions": [{"policyName": "install", "clusterNames": ["c2"]}]}});
+    let effects = put(&mut fleet, HubKind::PolicySet, Some("p"), "set", Some(set));
+    assert!(effects.evaluate.contains_key("c2"));
+    assert_eq!(fleet.placed_clusters(&install()), names(&["c1"]));
+    assert_eq!(fleet.excluding_sets(&install(), "c2"), names(&["set"]));
+    let direct = json!({"metadata": {}, "placementRef": {"kind": "Placement", "name": "backup", "apiGroup": "x"},
+        "subjects": [{"kind": "Policy", "name": "install", "apiGroup": "x"}]});
+    put(&mut fleet, HubKind::PlacementBinding, Some("p"), "direct", Some(direct));
+    assert_eq!(fleet.placed_clusters(&install()), names(&["c1", "c2"]));
+    assert_eq!(fleet.remaining_bindings(&install()).keys().collect::<Vec<_>>(), ["c2"]);
+}
+
 #[derive(Debug, Clone)]
 enum Event {
     Cluster(usize, Option<bool>),

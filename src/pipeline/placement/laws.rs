@@ -129,4 +129,32 @@ proptest! {
         let again: BTreeSet<String> = decisions.selected.iter().cloned().collect();
         prop_assert_eq!(&decide(&placement, &clusters, &scope, &again, &Surroundings::NONE, now).selected, &decisions.selected);
     }
+
+    #[test]
+    fn deciding_twice_changes_nothing(
+        clusters in any_clusters(),
+        previous in prop::collection::btree_set("c[0-7]", 0..4),
+        elsewhere in prop::collection::btree_map("c[0-7]", 1_usize..5, 0..6),
+        limit in 0_u32..6,
+        steady in 0_i32..=10,
+        balance in -10_i32..=10,
+    ) {
+        let placement: Placement = serde_json::from_value(json!({
+            "metadata": {"name": "p", "namespace": "ns"},
+            "spec": {"numberOfClusters": limit, "prioritizerPolicy": {"configurations": [
+                {"scoreCoordinate": {"builtIn": "Steady"}, "weight": steady},
+                {"scoreCoordinate": {"builtIn": "Balance"}, "weight": balance},
+            ]}}
+        }))
+        .unwrap();
+        let scope = scope(&placement, [], &bindings());
+        let around = Surroundings { decided_elsewhere: &elsewhere, ..Surroundings::NONE };
+        let once = decide(&placement, &clusters, &scope, &previous, &around, Timestamp::UNIX_EPOCH);
+        let selected: BTreeSet<String> = once.selected.iter().cloned().collect();
+        let twice = decide(&placement, &clusters, &scope, &selected, &around, Timestamp::UNIX_EPOCH);
+        prop_assert_eq!(&twice.selected, &once.selected);
+        let grouped: Vec<&String> = once.groups.iter().flat_map(|group| &group.clusters).collect();
+        prop_assert_eq!(grouped, once.selected.iter().collect::<Vec<_>>());
+        prop_assert!(once.selected.len() <= limit as usize);
+    }
 }
