@@ -115,7 +115,11 @@ pub(super) fn messages(messages: &[String]) -> String {
 
 /// One message a line.
 pub(super) fn lines(messages: &[String]) -> String {
-    messages.iter().map(|message| format!("{message}\n")).collect()
+    let mut text = messages.join("\n");
+    if !messages.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 /// A status as a file: YAML, fields in the order of their names.
