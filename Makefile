@@ -42,7 +42,7 @@ test: ## run all tests; only Rust is needed
 plane: $(addprefix $(PLANE)/,$(PLANE_PROGRAMS)) target/plane/crds ## build the real servers for `make e2e`; needs Go, the first time a quarter of an hour
 
 e2e: plane ## run the scenarios and the agreement tests on real servers: kube-apiserver, etcd, Velero, S3
-	FLOTILLA_STAGE=plane $(CARGO) test --locked --no-fail-fast --test scenarios --test agreement --test velero_agreement -- \
+	FLOTILLA_STAGE=plane $(CARGO) test --locked --no-fail-fast --test scenarios --test agreement --test velero_agreement --test conformance -- \
 	  --include-ignored --test-threads=$(PLANE_THREADS)
 
 # plane_program PROGRAM,FOLDER,PACKAGE,LINKER FLAGS

@@ -7,7 +7,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use flotilla::api::object::Manifest;
 use flotilla::api::ocm::configuration_policy::ComplianceType;
 use flotilla::api::ocm::policy::{ComplianceState, PolicyStatus};
-use flotilla::pipeline::compare::{Comparison, Rules, WrittenLists, compare, merge_patch, written_lists};
+use flotilla::pipeline::compare::{
+    Comparison, Rules, WrittenLists, compare, matches, merge_patch, written_lists,
+};
 use flotilla::pipeline::compliance::{ClusterReport, RootTally, root_status, update_cluster};
 use serde_json::{Value, json};
 
@@ -60,6 +62,26 @@ fn comparing(criterion: &mut Criterion) {
     }
 }
 
+/// A template without a name looks at every object of the kind.
+fn looking_through(criterion: &mut Criterion) {
+    let backup = |index: usize| {
+        manifest(json!({"apiVersion": "velero.io/v1", "kind": "Backup",
+            "metadata": {"name": format!("backup-{index}"), "namespace": "backup", "labels": {"app": "flotilla"},
+                "resourceVersion": index.to_string(), "uid": format!("uid-{index}")},
+            "spec": {"includedNamespaces": [format!("application-{index}")], "ttl": "720h", "storageLocation": "default"},
+            "status": {"phase": if index.is_multiple_of(2) { "Completed" } else { "Failed" }, "progress": {"itemsBackedUp": index}}}))
+    };
+    let existing: Vec<Manifest> = (0..1000).filter_map(backup).collect();
+    let desired = manifest(json!({"apiVersion": "velero.io/v1", "kind": "Backup",
+        "metadata": {"namespace": "backup", "labels": {"app": "flotilla"}},
+        "spec": {"storageLocation": "default"}, "status": {"phase": "Failed"}}));
+    if let Some(desired) = desired {
+        criterion.bench_function("compare: 1000 objects under an unnamed check", |bencher| {
+            bencher.iter(|| existing.iter().filter(|existing| matches(&desired, existing, &RULES)).count());
+        });
+    }
+}
+
 fn rolling_up(criterion: &mut Criterion) {
     let compliant = Some(ComplianceState::Compliant);
     let clusters = (0..5000).map(|index| (format!("cluster-{index:04}"), compliant)).collect();
@@ -82,5 +104,5 @@ fn rolling_up(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, comparing, rolling_up);
+criterion_group!(benches, comparing, looking_through, rolling_up);
 criterion_main!(benches);

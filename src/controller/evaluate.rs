@@ -139,25 +139,16 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
     let mut checks = Vec::new();
     for (index, template) in hub_phase.templates.iter().enumerate() {
         let name = template.name.clone();
-        let (state, fault) = match &obstacle {
-            Some(fault) => (CheckState::Reported(message::violation(fault)), None),
-            None => {
-                let keys = hub_phase.keys.as_ref();
-                match evaluate_check(
-                    subject,
-                    renderer,
-                    index,
-                    template,
-                    &dependencies,
-                    &claims,
-                    keys,
-                    &observed,
-                ) {
-                    Ok(outcome) => outcome,
-                    Err(references) => {
-                        missing.extend(references);
-                        continue;
-                    }
+        let (state, fault) = if let Some(fault) = &obstacle {
+            (CheckState::Reported(message::violation(fault)), None)
+        } else {
+            let keys = hub_phase.keys.as_ref();
+            match evaluate_check(subject, renderer, index, template, &dependencies, &claims, keys, &observed)
+            {
+                Ok(outcome) => outcome,
+                Err(references) => {
+                    missing.extend(references);
+                    continue;
                 }
             }
         };

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use self::ground::Grounds;
 use crate::cases;
+use crate::support::stage::{Kind, kind};
 
 /// How many cases run at a time.
 const AT_A_TIME: usize = 3;
@@ -33,6 +34,20 @@ pub(crate) struct Case {
     content: Value,
 }
 
+/// Some cases are about what only a real API server does; the stand-in keeps zero values as they are written.
+fn can_stand_here(case: &Case) -> bool {
+    let real = case.content["needs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|need| need.as_str().is_some_and(|need| need.contains("real API server")));
+    let can = kind() == Kind::Plane || !real;
+    if !can {
+        println!("{}: only on real servers", case.id);
+    }
+    can
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_configuration_policy_case_agrees() {
     let wanted = std::env::var("FLOTILLA_CASE").unwrap_or_default();
@@ -44,6 +59,7 @@ async fn every_configuration_policy_case_agrees() {
             let content: Value = serde_json::from_str(&text).unwrap();
             Case { id: cases::name(&folder), folder, content }
         })
+        .filter(can_stand_here)
         .collect();
     if found.is_empty() {
         return;

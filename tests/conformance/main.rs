@@ -6,6 +6,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the cases are files")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fault here is a failed test")]
+#![expect(clippy::print_stdout, reason = "what was left out, and how long the rest took")]
+#![expect(clippy::disallowed_types, reason = "a test is a client")]
 
 #[path = "../support/mod.rs"]
 mod support;

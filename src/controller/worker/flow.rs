@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 use serde_json::Value;
 
 use super::super::carry_out::{CarriedOut, carry_out};
 use super::super::evaluate::{CheckFault, CheckState, Evaluated};
+use super::super::interval::{self, Last, Rest};
 use super::super::metrics::{WriteKind, WriteLabels};
 use super::super::prepare::{self, KnownCompliance, ROUNDS, Request};
 use super::super::wording::worded;
@@ -62,9 +67,12 @@ impl Worker {
                 self.hand_over(key, &mut plan.prune).await?;
             }
         }
+        let resting = self.resting(key, &evaluated);
         let mut inventory = before.clone();
         for planned in &evaluated.checks {
-            if let CheckState::Planned { check, plan } = &planned.state {
+            if let CheckState::Planned { check, plan } = &planned.state
+                && !resting.contains(&planned.name)
+            {
                 inventory = inventory::intended(&inventory, check, plan);
             }
         }
@@ -81,6 +89,8 @@ impl Worker {
                     None => vec![message.clone()],
                     Some(fault) => self.report_fault(key, policy, fault),
                 },
+                // It is not its time: what was said of it holds.
+                CheckState::Planned { .. } if resting.contains(&evaluated.name) => Vec::new(),
                 CheckState::Planned { check, plan } => {
                     let carried = self.carry_out(key, policy, check, plan, &inventory).await;
                     let Some(CarriedOut { pushed, inventory: after, assessment }) = carried else {
@@ -99,7 +109,7 @@ impl Worker {
                         Vec::new()
                     } else {
                         let statuses = self.statuses.entry(key.clone()).or_default();
-                        statuses.insert(check.name.clone(), assessment.status);
+                        statuses.insert(check.name.clone(), Last::of(check, plan, assessment.status));
                         assessment.messages
                     }
                 }
@@ -243,6 +253,7 @@ impl Worker {
         self.written.remove(key);
         self.inventories.remove(key);
         self.statuses.remove(key);
+        self.alarms.remove(key);
         self.forget_claims(key);
     }
 
@@ -265,10 +276,34 @@ impl Worker {
         }
     }
 
+    /// The checks that are not looked at before their time, and an alarm for the first of them that is due again.
+    fn resting(&mut self, key: &PolicyKey, evaluated: &Evaluated) -> BTreeSet<String> {
+        let now = clock::now();
+        let mut resting = BTreeSet::new();
+        let mut first: Option<Timestamp> = None;
+        let known = self.statuses.get(key);
+        for evaluated in &evaluated.checks {
+            let CheckState::Planned { check, plan } = &evaluated.state else { continue };
+            let Some(last) = known.and_then(|known| known.get(&check.name)) else { continue };
+            match interval::rest(check, plan, last, now) {
+                Rest::None => continue,
+                Rest::Forever => {}
+                Rest::Until(due) => first = Some(first.map_or(due, |first| first.min(due))),
+            }
+            resting.insert(evaluated.name.clone());
+        }
+        self.alarms.remove(key);
+        if let Some(due) = first {
+            let pause = Duration::try_from(due.duration_since(now)).unwrap_or_default();
+            self.alarms.insert(key.clone(), Instant::now() + pause);
+        }
+        resting
+    }
+
     /// What is said of a check that does not come out here.
     fn report_fault(&mut self, key: &PolicyKey, policy: &Policy, fault: &CheckFault) -> Vec<String> {
         let statuses = self.statuses.entry(key.clone()).or_default();
-        let previous = statuses.remove(&fault.check.name).unwrap_or_default();
+        let previous = statuses.remove(&fault.check.name).unwrap_or_default().status;
         let occasion = Occasion {
             previous: &previous,
             generation: generation(policy),
@@ -276,7 +311,8 @@ impl Worker {
             now: clock::now(),
         };
         let assessment = assess::unplanned(&fault.check, fault.reason, &fault.message, &occasion);
-        statuses.insert(fault.check.name.clone(), assessment.status);
+        let last = Last { status: assessment.status, ..Last::default() };
+        statuses.insert(fault.check.name.clone(), last);
         assessment.messages
     }
 
@@ -292,6 +328,7 @@ impl Worker {
         let link = self.link.as_ref()?;
         let nothing = ConfigurationPolicyStatus::default();
         let known = self.statuses.get(key).and_then(|statuses| statuses.get(&check.name));
+        let known = known.map(|last| &last.status);
         let occasion = Occasion {
             previous: known.unwrap_or(&nothing),
             generation: generation(policy),

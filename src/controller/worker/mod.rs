@@ -19,6 +19,7 @@ use self::desk::Pulse;
 pub(in crate::controller) use self::desk::{Desk, covers};
 use super::fleet::{Fleet, Policies};
 use super::inbox::Portion;
+use super::interval::Last;
 use super::metrics::{ClusterLabels, ConnectionState, Metrics};
 use super::prepare::{self, Link};
 use super::retry::{Backoff, CONFLICT, REFUSED};
@@ -26,7 +27,6 @@ use crate::adapters::api_server::{ApiError, Listener};
 use crate::adapters::cluster;
 use crate::adapters::hub::{Hub, HubKind};
 use crate::api::object::ObjectKey;
-use crate::api::ocm::configuration_policy_status::ConfigurationPolicyStatus;
 use crate::api::ocm::policy::Policy;
 use crate::pipeline::plan::collisions::{Claims, HeldTemplates};
 use crate::pipeline::plan::inventory::Inventory;
@@ -64,8 +64,10 @@ pub(super) struct Worker {
     written: BTreeMap<PolicyKey, String>,
     /// Inventories as last written, for replicated policies that somebody deletes.
     inventories: BTreeMap<PolicyKey, Inventory>,
-    /// The status of each check as last assessed, by policy and name.
-    statuses: BTreeMap<PolicyKey, BTreeMap<String, ConfigurationPolicyStatus>>,
+    /// What came of each check, by policy and name.
+    statuses: BTreeMap<PolicyKey, BTreeMap<String, Last>>,
+    /// When a policy with an interval is due.
+    alarms: BTreeMap<PolicyKey, Instant>,
     /// What each policy looked up on the hub.
     looked_up: BTreeMap<PolicyKey, BTreeSet<Reference>>,
     /// What each policy asks for here.
@@ -111,6 +113,7 @@ impl Worker {
             written: BTreeMap::new(),
             inventories: BTreeMap::new(),
             statuses: BTreeMap::new(),
+            alarms: BTreeMap::new(),
             looked_up: BTreeMap::new(),
             claims: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -166,7 +169,7 @@ impl Worker {
     fn next_attempt(&self) -> Option<Instant> {
         match &self.trouble {
             Some(trouble) => Some(trouble.try_at),
-            None => self.retries.values().map(|retry| retry.at).min(),
+            None => self.retries.values().map(|retry| retry.at).chain(self.alarms.values().copied()).min(),
         }
     }
 
@@ -182,7 +185,9 @@ impl Worker {
 
     fn retries_due(&self) -> BTreeSet<PolicyKey> {
         let now = Instant::now();
-        self.retries.iter().filter(|(_, retry)| retry.at <= now).map(|(policy, _)| policy.clone()).collect()
+        let retries = self.retries.iter().map(|(policy, retry)| (policy, retry.at));
+        let alarms = self.alarms.iter().map(|(policy, at)| (policy, *at));
+        retries.chain(alarms).filter(|(_, at)| *at <= now).map(|(policy, _)| policy.clone()).collect()
     }
 
     /// Watches say that the connection fails, or that it is back.

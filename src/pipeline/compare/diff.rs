@@ -2,8 +2,9 @@
 //! redacted.
 
 use serde_json::Value;
-use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops, udiff::UnifiedHunkHeader};
+use similar::{DiffOp, group_diff_ops, udiff::UnifiedHunkHeader};
 
+use super::lines;
 use super::patch::{remove_resource_version, without_bookkeeping};
 use super::redact::{Redaction, redact};
 use crate::api::object::Manifest;
@@ -81,7 +82,7 @@ pub fn unified(existing: Option<&Value>, updated: &Value, name: &str) -> String 
     // Like upstream, the end of the text counts as an empty line.
     let before: Vec<&str> = if before.is_empty() { Vec::new() } else { before.split('\n').collect() };
     let after: Vec<&str> = after.split('\n').collect();
-    let groups = group_diff_ops(capture_diff_slices(Algorithm::Myers, &before, &after), CONTEXT);
+    let groups = group_diff_ops(lines::operations(&before, &after), CONTEXT);
     if groups.is_empty() {
         return String::new();
     }

@@ -17,6 +17,7 @@ use crate::api::ocm::configuration_policy::{ComplianceType, MetadataComplianceTy
 
 mod diff;
 mod extent;
+mod lines;
 mod merge;
 mod metadata;
 mod patch;

@@ -153,7 +153,7 @@ fn template_plan(
         shown = record_diff(desired, targets.sensitive);
         let planned = match desired.object.key() {
             Some(key) => {
-                named(check, desired, ObjectKey { gvk: targets.gvk.clone(), ..key }, situation, context)
+                named(check, desired, &ObjectKey { gvk: targets.gvk.clone(), ..key }, situation, context)
             }
             None => object::unnamed(desired, desired.object.namespace(), context),
         };
@@ -183,14 +183,14 @@ fn template_plan(
 fn named(
     check: &Check,
     desired: &DesiredTemplate,
-    key: ObjectKey,
+    key: &ObjectKey,
     situation: &Situation<'_>,
     context: &Context<'_>,
 ) -> Result<ObjectPlan, BTreeSet<Reference>> {
-    let entry = situation.inventory.entry(&check.name, &key);
+    let entry = situation.inventory.entry(&check.name, key);
     let none = WrittenLists::default();
     let written = entry.map_or(&none, |entry| &entry.lists);
-    let plan = object::named(desired, &desired.object, &key, written, context)?;
+    let plan = object::named(desired, &desired.object, key, written, context)?;
     let created = plan
         .observed
         .as_ref()

@@ -35,10 +35,19 @@ pub(super) fn admit(kind: &Kind, object: &mut Value, before: Option<&Value>) -> 
     if kind.is(definition::GROUP, definition::KIND) {
         return custom_definition(kind, object);
     }
+    if kind.is("apps", "Deployment") {
+        return same_selector(kind, object, before);
+    }
     if !kind.group.is_empty() {
         return Ok(());
     }
     match kind.kind.as_str() {
+        // What holds a namespace is changed through a subresource of its own.
+        "Namespace" => {
+            if let (Some(before), Some(fields)) = (before, object.as_object_mut()) {
+                fields.insert("spec".to_owned(), before["spec"].clone());
+            }
+        }
         "ConfigMap" => {
             text_map(kind, object, "data")?;
             immutable(kind, object, before)?;
@@ -47,6 +56,19 @@ pub(super) fn admit(kind: &Kind, object: &mut Value, before: Option<&Value>) -> 
         _ => {}
     }
     Ok(())
+}
+
+/// The selector of a Deployment never changes.
+fn same_selector(kind: &Kind, object: &Value, before: Option<&Value>) -> Result<(), ApiError> {
+    let selector = &object["spec"]["selector"];
+    match before {
+        Some(before) if before["spec"]["selector"] != *selector => {
+            let subject = Subject::new(kind, before["metadata"]["name"].as_str().unwrap_or_default());
+            let cause = Cause::invalid("spec.selector", selector, "field is immutable");
+            Err(ApiError::Invalid { subject, causes: vec![cause] })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The typed decoders of built-in kinds read `null` as absent.

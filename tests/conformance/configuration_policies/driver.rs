@@ -227,9 +227,10 @@ impl Engine {
         let now = Timestamp::now();
         let Some(outcome) = evaluated.checks.into_iter().next() else { return };
         let previous = known.last.status.clone();
+        let mut examined = None;
         let status = match (outcome.state, outcome.fault) {
             (CheckState::Planned { check, plan }, _) => {
-                match interval::rest(&check, &plan, &known.last, generation, now) {
+                match interval::rest(&check, &plan, &known.last, now) {
                     interval::Rest::None => {}
                     interval::Rest::Until(_) => {
                         self.again(name);
@@ -249,7 +250,6 @@ impl Engine {
                 let CarriedOut { pushed, inventory, assessment } =
                     carry_out(&self.connection, &check, &plan, &intended, &occasion).await;
                 known.inventory = inventory;
-                known.last.namespaces = interval::namespaces(&plan);
                 let refused = pushed
                     .results
                     .iter()
@@ -267,6 +267,7 @@ impl Engine {
                 if pushed.stale {
                     return;
                 }
+                examined = Some((check, plan));
                 assessment.status
             }
             (CheckState::Reported(_), Some(fault)) => {
@@ -283,6 +284,10 @@ impl Engine {
             (CheckState::Reported(message), None) => told(&message, &previous, generation, now),
         };
         self.publish(manifest, known, status).await;
+        known.last = match examined {
+            Some((check, plan)) => Last::of(&check, &plan, known.last.status.clone()),
+            None => Last { status: known.last.status.clone(), ..Last::default() },
+        };
     }
 
     async fn until_known(&self, manifest: &Manifest, known: &Known) -> Option<Evaluated> {

@@ -118,8 +118,8 @@ impl Seen {
                 let mut found: Vec<&Value> =
                     related.iter().map(|object| &object["object"]["metadata"]["namespace"]).collect();
                 let mut wanted: Vec<&Value> = wanted.as_array().into_iter().flatten().collect();
-                found.sort_by_key(|value| value.to_string());
-                wanted.sort_by_key(|value| value.to_string());
+                found.sort_by_key(ToString::to_string);
+                wanted.sort_by_key(ToString::to_string);
                 holds(found == wanted, &format!("found {found:?}"))
             }
             "status_field_unchanged" => {
@@ -239,7 +239,7 @@ fn judge_details(details: &Value, wanted: &Value) -> Judgement {
                 other => match other.strip_prefix("message_") {
                     Some(way) => judge_text(way, message, wanted)?,
                     None => {
-                        holds(contains(&detail[other], wanted), &format!("{other} is {}", detail[other]))?
+                        holds(contains(&detail[other], wanted), &format!("{other} is {}", detail[other]))?;
                     }
                 },
             }

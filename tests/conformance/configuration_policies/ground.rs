@@ -71,19 +71,15 @@ impl Grounds {
     }
 
     async fn ground(&self, number: usize) -> Ground {
-        match &self.run {
-            Some((run, keys)) => {
-                let plane = ControlPlane::start(&format!("conformance-{number}"), run, keys).await;
-                let kubeconfig = plane.kubeconfig();
-                Ground::new(kubeconfig, Server::Plane { _plane: plane }).await
-            }
-            None => {
-                let options = StageOptions { clusters: vec!["c1".to_owned()], ..StageOptions::default() };
-                let stage = StandIn::start(options).await.unwrap();
-                let kubeconfig = stage.cluster("c1").unwrap().kubeconfig();
-                Ground::new(kubeconfig, Server::StandIn { _stage: stage }).await
-            }
+        if let Some((run, keys)) = &self.run {
+            let plane = ControlPlane::start(&format!("conformance-{number}"), run, keys).await;
+            let kubeconfig = plane.kubeconfig();
+            return Ground::new(kubeconfig, Server::Plane { _plane: plane }).await;
         }
+        let options = StageOptions { clusters: vec!["c1".to_owned()], ..StageOptions::default() };
+        let stage = StandIn::start(options).await.unwrap();
+        let kubeconfig = stage.cluster("c1").unwrap().kubeconfig();
+        Ground::new(kubeconfig, Server::StandIn { _stage: stage }).await
     }
 
     pub(super) async fn take(&self) -> Ground {
@@ -208,7 +204,7 @@ async fn established(objects: &Objects, definition: &Manifest) {
     }
 }
 
-/// What a controller-manager does that the cases depend on: each namespace has its ServiceAccount, and what is deleted is
+/// What a controller-manager does that the cases depend on: each namespace has its `ServiceAccount`, and what is deleted is
 /// emptied and let go.
 async fn play_controllers(objects: Arc<Objects>, touched: Arc<Mutex<BTreeSet<ObjectKey>>>) {
     let namespaces = GroupVersionKind::new("v1", "Namespace");
