@@ -101,8 +101,7 @@ impl Command {
             Self::Hub(options) => hub::run(options).await,
             Self::Render(options) => render::run(&options),
             Self::Plan(options) => plan::run(options).await,
-            // Its state is large, and lives on the heap for that.
-            Self::DryRun(options) => Box::pin(dryrun::run(options)).await,
+            Self::DryRun(options) => dryrun::run(options).await,
             Self::Lint(options) => lint::run(&options),
             Self::Status(options) => status::run(options).await,
             Self::Cluster(options) => cluster::run(options).await,
