@@ -472,6 +472,8 @@ fn the_projects_own_policies_can_be_tried() {
         "--all",
         "-o",
         "json",
+        "-n",
+        "flotilla-policies",
         "-p",
         &policy,
         "--cluster",

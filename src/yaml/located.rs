@@ -130,8 +130,8 @@ fn line<T>(spanned: &Spanned<T>) -> usize {
 /// What the reader hands over, before its lines are taken out.
 enum Part {
     Scalar(Value),
-    List(Vec<Spanned<Part>>),
-    Mapping(Vec<(Spanned<String>, Spanned<Part>)>),
+    List(Vec<Spanned<Self>>),
+    Mapping(Vec<(Spanned<String>, Spanned<Self>)>),
 }
 
 impl<'de> Deserialize<'de> for Part {

@@ -10,6 +10,7 @@ mod standard_input;
 mod target;
 mod trial;
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -233,7 +234,7 @@ fn print(
     let (mut statuses, mut messages) = (Vec::new(), Vec::new());
     for trial in trials {
         if trials.len() > 1 {
-            text.push_str(&format!("# Policy: {}\n", trial.policy));
+            let _written = writeln!(text, "# Policy: {}", trial.policy);
         }
         for note in &trial.notes {
             output::note(note);

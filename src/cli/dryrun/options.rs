@@ -32,6 +32,7 @@ pub(super) enum Form {
 /// Try policies on files: differences and compliance messages, without a hub and without a cluster
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the known command")]
 pub(crate) struct Options {
     /// Files and directories (one level) with the cluster's objects; `-` is standard input
     #[arg(value_name = "INPUT")]

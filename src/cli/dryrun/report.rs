@@ -1,5 +1,7 @@
 //! What a dry run prints: the words, headings and colours of Open Cluster Management's own command, or JSON.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -87,7 +89,7 @@ pub(super) fn compared(compared: &Compared, colours: Colours) -> String {
 pub(super) fn diffs(diffs: &[ObjectDiff], colours: Colours) -> String {
     let mut text = "# Diffs:\n".to_owned();
     for ObjectDiff { api_version, kind, object, diff } in diffs {
-        text.push_str(&format!("{api_version} {kind} {object}:\n"));
+        let _written = writeln!(text, "{api_version} {kind} {object}:");
         let lines: Vec<String> = diff.split('\n').map(|line| coloured(line, colours)).collect();
         let lines = lines.join("\n");
         text.push_str(lines.strip_suffix('\n').unwrap_or(&lines));
@@ -113,7 +115,11 @@ pub(super) fn messages(messages: &[String]) -> String {
 
 /// One message a line.
 pub(super) fn lines(messages: &[String]) -> String {
-    messages.iter().map(|message| format!("{message}\n")).collect()
+    let mut text = messages.join("\n");
+    if !messages.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 /// A status as a file: YAML, fields in the order of their names.

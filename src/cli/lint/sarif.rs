@@ -1,5 +1,7 @@
 //! Findings as SARIF 2.1.0 (OASIS), which code hosts show beside the lines of a change.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::pipeline::lint::{Finding, Rule};
@@ -54,7 +56,7 @@ fn uri(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
             uri.push(char::from(byte));
         } else {
-            uri.push_str(&format!("%{byte:02X}"));
+            let _written = write!(uri, "%{byte:02X}");
         }
     }
     uri

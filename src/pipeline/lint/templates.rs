@@ -214,7 +214,7 @@ fn parsed(scene: &Scene<'_>, check: &Check<'_>, syntax: bool, findings: &mut Vec
     for template in
         spec.and_then(|spec| spec.field("object-templates")).map(Located::entries).unwrap_or_default()
     {
-        let object = template.field("objectDefinition").map(Located::value).unwrap_or(Value::Null);
+        let object = template.field("objectDefinition").map_or(Value::Null, Located::value);
         report(&without_hub(&encoded(&object)), Phase::Cluster, &place, syntax, findings);
     }
 }
