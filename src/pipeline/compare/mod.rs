@@ -21,6 +21,7 @@ mod lines;
 mod merge;
 mod metadata;
 mod patch;
+pub mod primitives;
 mod quantity;
 mod redact;
 mod written;
@@ -36,14 +37,6 @@ pub use redact::{Redaction, redacted};
 pub use written::{WrittenLists, written_lists, written_lists_after};
 
 use extent::{Absent, Extent, Likeness, likeness};
-
-/// What comparing is made of, value by value, for whoever holds it against the rules one by one.
-pub mod primitives {
-    pub use super::clash;
-    pub use super::diff::unified;
-    pub use super::extent::{Absent, Extent, Likeness, likeness, lists, maps};
-    pub use super::merge::merge;
-}
 
 /// The annotation in which `kubectl apply` keeps its own copy of the object.
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
