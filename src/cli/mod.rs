@@ -106,7 +106,7 @@ impl Command {
             Self::Status(options) => status::run(options).await,
             Self::Cluster(options) => cluster::run(options).await,
             Self::Sim(options) => sim::run(options).await,
-            Self::Demo(options) => demo::run(options).await,
+            Self::Demo(options) => Box::pin(demo::run(options)).await,
             Self::Completions(options) => completions::run(&options),
         }
     }

@@ -60,12 +60,10 @@ fn outcomes(row: &Value, policy: &Policy) -> Vec<Outcome> {
 fn rolled_up(row: &Value, outcomes: &[Outcome]) -> Option<ComplianceState> {
     let messages: Vec<Vec<String>> = outcomes
         .iter()
-        .map(|(name, outcome)| match outcome {
-            Err(message) => vec![message.clone()],
-            Ok(_) => {
-                let said = row["template_compliance"][name].as_str();
-                said.map(|word| format!("{word}; notification - x")).into_iter().collect()
-            }
+        .map(|(name, outcome)| {
+            let said = row["template_compliance"][name].as_str();
+            let of_check = said.map(|word| format!("{word}; notification - x"));
+            outcome.as_ref().err().cloned().or(of_check).into_iter().collect()
         })
         .collect();
     let templates: Vec<TemplateMessage<'_>> = outcomes

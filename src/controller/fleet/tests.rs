@@ -145,7 +145,7 @@ fn a_malformed_object_is_reported_and_changes_nothing() {
     assert_eq!(fleet.placed_clusters(&install()), BTreeSet::from(["c1".to_owned()]));
 }
 
-fn placement(spec: Value) -> Value {
+fn placement(spec: &Value) -> Value {
     json!({"metadata": {}, "spec": spec})
 }
 
@@ -185,8 +185,7 @@ fn a_faulty_placement_keeps_what_it_selected_and_takes_nothing_new() {
     ] {
         let mut fleet = fleet(None);
         cluster(&mut fleet, "c1", &json!({"acm-pv-dr": "backup"}));
-        let effects =
-            put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(placement(fault.clone())));
+        let effects = put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(placement(&fault)));
         assert!(effects.evaluate.is_empty(), "{fault}");
         cluster(&mut fleet, "c2", &json!({"acm-pv-dr": "backup"}));
         assert_eq!(fleet.placed_clusters(&install()), names(&["c1"]), "{fault}");
@@ -206,7 +205,7 @@ fn scores_rank_clusters_once_they_are_read() {
     }
     assert!(!fleet.needs_scores());
     let ranked = placement(
-        json!({"numberOfClusters": 1, "prioritizerPolicy": {"mode": "Exact", "configurations": [
+        &json!({"numberOfClusters": 1, "prioritizerPolicy": {"mode": "Exact", "configurations": [
         {"scoreCoordinate": {"type": "AddOn", "addOn": {"resourceName": "capacity", "scoreName": "free"}}}]}}),
     );
     put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(ranked));
@@ -233,7 +232,7 @@ fn an_expression_sees_scores_and_reports_of_one_cluster() {
     let mut fleet = fleet(None);
     let by = |text: &str| {
         placement(
-            json!({"predicates": [{"requiredClusterSelector": {"celSelector": {"celExpressions": [text]}}}]}),
+            &json!({"predicates": [{"requiredClusterSelector": {"celSelector": {"celExpressions": [text]}}}]}),
         )
     };
     let version = |fleet: &mut Fleet, name: &str, version: &str| {

@@ -259,30 +259,30 @@ mod tests {
     use super::*;
     use crate::pipeline::placement::surroundings::ScoreMap;
 
-    fn weights(policy: Value) -> Result<Weights, String> {
-        Weights::of(&serde_json::from_value(policy).unwrap())
+    fn weights(policy: &Value) -> Result<Weights, String> {
+        Weights::of(&serde_json::from_value(policy.clone()).unwrap())
     }
 
-    fn built_in(name: &str, weight: Value) -> Value {
+    fn built_in(name: &str, weight: i32) -> Value {
         json!({"scoreCoordinate": {"builtIn": name}, "weight": weight})
     }
 
     #[rstest]
     #[case(json!({}), Ok("Steady 1, Balance 1"))]
-    #[case(json!({"mode": "Additive", "configurations": [built_in("Steady", json!(3))]}), Ok("Steady 3, Balance 1"))]
-    #[case(json!({"configurations": [built_in("Balance", json!(0))]}), Ok("Steady 1"))]
+    #[case(json!({"mode": "Additive", "configurations": [built_in("Steady", 3)]}), Ok("Steady 3, Balance 1"))]
+    #[case(json!({"configurations": [built_in("Balance", 0)]}), Ok("Steady 1"))]
     #[case(json!({"mode": "Exact"}), Ok(""))]
-    #[case(json!({"mode": "Exact", "configurations": [built_in("ResourceAllocatableCPU", json!(-2)),
+    #[case(json!({"mode": "Exact", "configurations": [built_in("ResourceAllocatableCPU", -2),
         {"scoreCoordinate": {"type": "AddOn", "addOn": {"resourceName": "r", "scoreName": "s"}}}]}),
         Ok("ResourceAllocatableCPU -2, AddOn/r/s 1"))]
     #[case(json!({"mode": "Loose"}), Err("incorrect prioritizer policy mode: Loose"))]
     #[case(json!({"configurations": [{"weight": 1}]}), Err("scoreCoordinate field is required"))]
-    #[case(json!({"configurations": [built_in("Luck", json!(1))]}), Err("incorrect builtin prioritizer: Luck"))]
+    #[case(json!({"configurations": [built_in("Luck", 1)]}), Err("incorrect builtin prioritizer: Luck"))]
     #[case(json!({"configurations": [{"scoreCoordinate": {"type": "AddOn"}}]}), Err("addOn should not be empty"))]
-    #[case(json!({"configurations": [built_in("Steady", json!(11))]}),
+    #[case(json!({"configurations": [built_in("Steady", 11)]}),
         Err("weight 11 of a prioritizer is not from -10 to 10"))]
     fn weights_of_a_policy(#[case] policy: Value, #[case] expected: Result<&str, &str>) {
-        let found = weights(policy).map(|Weights(weights)| {
+        let found = weights(&policy).map(|Weights(weights)| {
             let shown = weights.iter().map(|(of, weight)| format!("{} {weight}", of.name()));
             shown.collect::<Vec<_>>().join(", ")
         });
@@ -301,7 +301,7 @@ mod tests {
     }
 
     fn totals(
-        policy: Value,
+        policy: &Value,
         clusters: &[ManagedCluster],
         previous: &[&str],
         around: &Surroundings<'_>,
@@ -318,17 +318,16 @@ mod tests {
         let elsewhere = BTreeMap::from([("c0".to_owned(), 1), ("c1".to_owned(), 3)]);
         let around = Surroundings { decided_elsewhere: &elsewhere, ..Surroundings::NONE };
         // A third of the busiest cluster's decisions: twice 16, as upstream rounds before it doubles.
-        assert_eq!(totals(json!({}), &clusters, &["c1"], &around), [32, 0, 100]);
+        assert_eq!(totals(&json!({}), &clusters, &["c1"], &around), [32, 0, 100]);
     }
 
     #[test]
     fn resources_count_from_the_least_to_the_most() {
         let with = |cpu: &str| json!({"allocatable": {"cpu": cpu}, "capacity": {"cpu": "64"}});
         let clusters = clusters(&[with("4"), with("500m"), json!({"allocatable": {"cpu": "8"}}), with("2")]);
-        let policy =
-            json!({"mode": "Exact", "configurations": [built_in("ResourceAllocatableCPU", json!(1))]});
-        assert_eq!(totals(policy.clone(), &clusters, &[], &Surroundings::NONE), [100, -100, 0, -14]);
-        assert_eq!(totals(policy, &clusters[..1], &[], &Surroundings::NONE), [100]);
+        let policy = json!({"mode": "Exact", "configurations": [built_in("ResourceAllocatableCPU", 1)]});
+        assert_eq!(totals(&policy, &clusters, &[], &Surroundings::NONE), [100, -100, 0, -14]);
+        assert_eq!(totals(&policy, &clusters[..1], &[], &Surroundings::NONE), [100]);
     }
 
     #[test]
@@ -347,6 +346,6 @@ mod tests {
         let policy = json!({"mode": "Exact", "configurations": [{"weight": 2,
             "scoreCoordinate": {"type": "AddOn", "addOn": {"resourceName": "r", "scoreName": "s"}}}]});
         let clusters = clusters(&[json!({}), json!({}), json!({})]);
-        assert_eq!(totals(policy, &clusters, &[], &around), [-80, 0, 0]);
+        assert_eq!(totals(&policy, &clusters, &[], &around), [-80, 0, 0]);
     }
 }

@@ -179,13 +179,13 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    fn set(exclusions: Value) -> PolicySet {
+    fn set(exclusions: &Value) -> PolicySet {
         serde_json::from_value(json!({"metadata": {"name": "acm-app-backup", "namespace": "p"},
             "spec": {"policies": ["install", "backup"], "exclusions": exclusions}}))
         .unwrap()
     }
 
-    fn bind(name: &str, placement: &str, subjects: &[(&str, &str)], more: Value) -> PlacementBinding {
+    fn bind(name: &str, placement: &str, subjects: &[(&str, &str)], more: &Value) -> PlacementBinding {
         let subjects: Vec<Value> = subjects
             .iter()
             .map(|(kind, name)| json!({"kind": kind, "name": name, "apiGroup": "policy.open-cluster-management.io"}))
@@ -202,14 +202,14 @@ mod tests {
 
     #[test]
     fn a_set_binds_its_policies_and_a_restricted_binding_never_places() {
-        let set = set(json!([]));
+        let set = set(&json!([]));
         let restricted =
             json!({"subFilter": "restricted", "bindingOverrides": {"remediationAction": "Enforce"}});
-        let mut elsewhere = bind("b3", "one", &[("Policy", "backup")], json!({}));
+        let mut elsewhere = bind("b3", "one", &[("Policy", "backup")], &json!({}));
         elsewhere.metadata.namespace = "other".to_owned();
         let bindings = [
-            bind("b1", "one", &[SET], json!({})),
-            bind("b2", "two", &[("Policy", "backup")], restricted),
+            bind("b1", "one", &[SET], &json!({})),
+            bind("b2", "two", &[("Policy", "backup")], &restricted),
             elsewhere,
         ];
         let bound = bindings_of(&PolicyKey::new("p", "backup"), bindings.iter(), [set].iter());
@@ -223,22 +223,22 @@ mod tests {
     #[test]
     fn an_exclusion_closes_the_way_through_its_set_alone() {
         let set = set(
-            json!([{"policyName": "backup", "clusterNames": ["c2"]}, {"policyName": "install", "clusterNames": ["c1"]}]),
+            &json!([{"policyName": "backup", "clusterNames": ["c2"]}, {"policyName": "install", "clusterNames": ["c1"]}]),
         );
         let direct = ("Policy", "backup");
         let of = |bindings: &[PlacementBinding]| {
             bindings_of(&PolicyKey::new("p", "backup"), bindings.iter(), [set.clone()].iter())
         };
-        let through_set = of(&[bind("b1", "one", &[SET], json!({}))]);
+        let through_set = of(&[bind("b1", "one", &[SET], &json!({}))]);
         assert_eq!(placed(&through_set, "c1", |_| true), Placed::Yes);
         assert_eq!(placed(&through_set, "c2", |_| true), Placed::No);
         assert!(remaining(&through_set, "c1", |_| true).is_empty());
-        let both = of(&[bind("b1", "one", &[SET], json!({})), bind("b2", "two", &[direct], json!({}))]);
+        let both = of(&[bind("b1", "one", &[SET], &json!({})), bind("b2", "two", &[direct], &json!({}))]);
         assert_eq!(placed(&both, "c2", |_| true), Placed::Yes);
         assert_eq!(placed(&both, "c2", |placement| placement == "one"), Placed::No);
         assert_eq!(remaining(&both, "c2", |_| true), BTreeSet::from(["b2"]));
         assert!(remaining(&both, "c1", |_| true).is_empty());
-        let in_one = of(&[bind("b1", "one", &[SET, direct], json!({}))]);
+        let in_one = of(&[bind("b1", "one", &[SET, direct], &json!({}))]);
         assert_eq!(placed(&in_one, "c2", |_| true), Placed::Yes);
         assert_eq!(
             excluding(&both, "c2", |_| true).map(|bound| bound.binding.as_str()).collect::<Vec<_>>(),
@@ -249,11 +249,11 @@ mod tests {
     #[test]
     fn the_status_names_what_binds() {
         let bindings = [
-            bind("b2", "two", &[("Policy", "backup")], json!({"subFilter": "restricted"})),
-            bind("b3", "gone", &[("Policy", "backup")], json!({})),
-            bind("b1", "one", &[SET], json!({})),
+            bind("b2", "two", &[("Policy", "backup")], &json!({"subFilter": "restricted"})),
+            bind("b3", "gone", &[("Policy", "backup")], &json!({})),
+            bind("b1", "one", &[SET], &json!({})),
         ];
-        let set = set(json!([{"policyName": "backup", "clusterNames": ["c9"]}]));
+        let set = set(&json!([{"policyName": "backup", "clusterNames": ["c9"]}]));
         let bound = bindings_of(&PolicyKey::new("p", "backup"), bindings.iter(), [set].iter());
         let status = |one: &[&str], two: &[&str], disabled: bool| {
             let clusters =
@@ -288,11 +288,11 @@ mod tests {
                     let subject = [("Policy", "backup"), SET, ("PolicySet", "other")][usize::from(subject)];
                     let more = json!({"subFilter": if restricted { "restricted" } else { "" },
                         "bindingOverrides": {"remediationAction": enforce.then_some("enforce")}});
-                    bind(&format!("b{name}"), &format!("p{placement}"), &[subject], more)
+                    bind(&format!("b{name}"), &format!("p{placement}"), &[subject], &more)
                 })
                 .collect();
-            let mut sets = [set(json!([{"policyName": "backup", "clusterNames": ["c1"]}])), {
-                let mut other = set(json!([]));
+            let mut sets = [set(&json!([{"policyName": "backup", "clusterNames": ["c1"]}])), {
+                let mut other = set(&json!([]));
                 other.metadata.name = "other".to_owned();
                 other
             }];

@@ -46,7 +46,7 @@ pub fn canonical(
                 match policies_of_set(namespace, &dependency.name) {
                     Some(policies) => canonical.extend(policies.iter().map(|policy| replicated(policy))),
                     None => {
-                        canonical.push(Dependency { namespace: namespace.to_owned(), ..dependency.clone() })
+                        canonical.push(Dependency { namespace: namespace.to_owned(), ..dependency.clone() });
                     }
                 }
             }

@@ -134,11 +134,11 @@ mod tests {
 
     use super::*;
 
-    fn said(definition: Value) -> String {
+    fn said(definition: &Value) -> String {
         let policy: Policy =
             serde_json::from_value(json!({"spec": {"policy-templates": [{"objectDefinition": definition}]}}))
                 .unwrap();
-        match examine(&policy, 0, &definition, &[], &[], None, |_| DependencyState::Absent) {
+        match examine(&policy, 0, definition, &[], &[], None, |_| DependencyState::Absent) {
             Examined::Check(check) => format!("check {}", check.name),
             Examined::Error(text) | Examined::Pending { text, .. } => text,
         }
@@ -175,7 +175,7 @@ mod tests {
         "metadata": {"name": "a"}, "spec": {"remediationAction": "inform", "severity": "dire"}}),
         "Failed to create policy template: ConfigurationPolicy.policy.open-cluster-management.io \"a\" is invalid: ")]
     fn what_is_said_of_a_template(#[case] definition: Value, #[case] expected: &str) {
-        let said = said(definition);
+        let said = said(&definition);
         assert!(said.starts_with(expected), "{said}");
     }
 

@@ -57,19 +57,18 @@ impl Walk {
             },
             Expr::Call(call) => {
                 self.called(&call.func_name);
-                match (call.func_name.as_str(), call.args.as_slice(), path(expression)) {
-                    ("_[_]" | "_[?_]" | "_?._", _, Some((root, fields))) => self.read(root, &fields),
-                    _ => {
-                        // `optional.of(x)` and `strings.quote(x)` are functions with a dot in their name.
-                        let namespace = call.target.as_ref().and_then(|target| path(target));
-                        let is_namespace = namespace.is_some_and(|(root, fields)| {
-                            fields.is_empty() && is_declared(&format!("{root}.{}", call.func_name))
-                        });
-                        if !is_namespace {
-                            call.target.iter().for_each(|target| self.visit(target));
-                        }
-                        call.args.iter().for_each(|argument| self.visit(argument));
+                if let Some((root, fields)) = path(expression) {
+                    self.read(root, &fields);
+                } else {
+                    // `optional.of(x)` and `strings.quote(x)` are functions with a dot in their name.
+                    let namespace = call.target.as_ref().and_then(|target| path(target));
+                    let is_namespace = namespace.is_some_and(|(root, fields)| {
+                        fields.is_empty() && is_declared(&format!("{root}.{}", call.func_name))
+                    });
+                    if !is_namespace {
+                        call.target.iter().for_each(|target| self.visit(target));
                     }
+                    call.args.iter().for_each(|argument| self.visit(argument));
                 }
             }
             Expr::List(list) => list.elements.iter().for_each(|element| self.visit(element)),
@@ -133,8 +132,7 @@ impl Walk {
                     (*key).to_owned(),
                 ]);
             }
-            ["metadata" | "spec", ..] => {}
-            ["status", "clusterClaims", ..] => {}
+            ["metadata" | "spec", ..] | ["status", "clusterClaims", ..] => {}
             _ => self.findings.by_people = false,
         }
     }
