@@ -5,6 +5,11 @@
 mod cli_support;
 #[path = "support/input.rs"]
 #[allow(dead_code, unreachable_pub, reason = "only the filling in of samples is used")]
+#[allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test reads files and says what it skips"
+)]
 mod input;
 
 use cli_support::{Ended, flotilla, flotilla_with_input, project, read, shared_data, write};

@@ -12,6 +12,7 @@
 #![allow(
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a fault here is a failed test"

@@ -233,6 +233,7 @@ fn check_fields(what: &str, definition: &Value, place: &str) -> Result<(), Polic
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "test data")]
 mod tests {
     use super::*;
 

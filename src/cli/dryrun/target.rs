@@ -228,6 +228,7 @@ fn read_claims(
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "test data")]
 mod tests {
     use super::*;
 
