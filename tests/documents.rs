@@ -10,7 +10,12 @@ use regex::Regex;
 use serde_json::Value;
 
 /// Where the tests lie that `make e2e` runs on real servers.
-const BOTH_STAGES: [&str; 3] = ["tests/scenarios/", "tests/agreement/", "tests/velero_agreement/"];
+const BOTH_STAGES: [&str; 4] = [
+    "tests/scenarios/",
+    "tests/agreement/",
+    "tests/velero_agreement/",
+    "tests/conformance/configuration_policies",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
