@@ -85,6 +85,8 @@ pub struct Evaluated {
     pub hub_references: BTreeSet<Reference>,
     /// What was asked of the cluster.
     pub cluster_references: BTreeSet<Reference>,
+    /// Whether the hub could not be seen as the service account that the policy names: to be tried again, nothing tells when.
+    pub lacks_account: bool,
 }
 
 /// One check.
@@ -176,6 +178,7 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
         checks,
         hub_references: hub_phase.references,
         cluster_references: observed.asked(),
+        lacks_account: matches!(subject.hub_as, Some(Err(_))),
     }))
 }
 

@@ -227,18 +227,19 @@ impl Crew {
         let snapshot = self.shared.hub.connection().snapshot();
         let mut effects = Effects::default();
         for key in &mail.objects {
-            let found = match snapshot.get(&key.gvk, key.namespace.as_deref(), &key.name) {
-                Answer::Found(object) => Some(object),
-                Answer::NotFound | Answer::KindNotInstalled => None,
-                Answer::NotYetKnown | Answer::Denied(_) => {
-                    self.unread.insert(key.clone());
-                    continue;
-                }
-            };
             if let Some(kind) = HubKind::of(&key.gvk) {
+                let found = match snapshot.get(&key.gvk, key.namespace.as_deref(), &key.name) {
+                    Answer::Found(object) => Some(object),
+                    Answer::NotFound | Answer::KindNotInstalled => None,
+                    Answer::NotYetKnown | Answer::Denied(_) => {
+                        self.unread.insert(key.clone());
+                        continue;
+                    }
+                };
                 let mut fleet = self.shared.fleet.write().unwrap_or_else(PoisonError::into_inner);
                 effects.join(fleet.apply(kind, key, found.as_deref(), clock::now()));
             }
+            // What is only looked up may be watched with other rights than the hub's own: whoever looked sees for himself.
             self.wake_readers(key, &mut effects);
         }
         if let Some(read) = mail.scores {

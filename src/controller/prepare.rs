@@ -3,7 +3,7 @@
 //!
 //! Reads only: nothing here writes to the hub or to a cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use crate::pipeline::plan::inventory::{Inventory, InventoryError};
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::render::encryption;
-use crate::pipeline::render::lookup::{Answer, Lookup};
+use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
 use crate::pipeline::render::{Ambient, Renderer};
 use crate::{chance, clock};
 
@@ -210,6 +210,16 @@ pub fn account_view(hub: &Hub, policy: &Policy) -> AccountView {
     Some(hub.as_service_account(&policy.metadata.namespace, name))
 }
 
+/// Watches what is looked up with the rights of an account. What the account is refused concerns the policies that name it, not
+/// the hub nor the cluster: the view is given up, and its reason told.
+pub async fn ensure_account(view: &mut AccountView, references: &BTreeSet<Reference>) {
+    if let Some(Ok(connection)) = view
+        && let Ensured::Disconnected(reason) = connection.ensure(references).await
+    {
+        *view = Some(Err(reason));
+    }
+}
+
 /// Its caches as they are now.
 pub fn as_lookup(view: &Result<Arc<Connection>, String>) -> Result<Arc<dyn Lookup>, String> {
     match view {
@@ -251,7 +261,7 @@ pub struct Request<'a> {
 /// cluster does not answer.
 pub async fn evaluate_until_known(request: &Request<'_>) -> Result<Box<Evaluated>, String> {
     let ambient = ambient()?;
-    let account = account_view(request.hub, request.policy);
+    let mut account = account_view(request.hub, request.policy);
     for _ in 0..ROUNDS {
         let compliance = (request.compliance)();
         let evaluation = evaluate(
@@ -278,11 +288,7 @@ pub async fn evaluate_until_known(request: &Request<'_>) -> Result<Box<Evaluated
                 if let Ensured::Disconnected(reason) = request.hub.connection().ensure(&hub).await {
                     return Err(format!("the hub does not answer look-ups: {reason}"));
                 }
-                if let Some(Ok(account)) = &account
-                    && let Ensured::Disconnected(reason) = account.ensure(&service_account).await
-                {
-                    return Err(format!("the hub does not answer look-ups: {reason}"));
-                }
+                ensure_account(&mut account, &service_account).await;
                 if let Ensured::Disconnected(reason) = request.link.connection.ensure(&cluster).await {
                     return Err(reason);
                 }

@@ -31,6 +31,7 @@ mod leases;
 mod pacman;
 mod placements;
 mod restarts;
+mod templates;
 
 /// The policy that installs Velero.
 const INSTALL: &str = "oadp-hdr-app-install";

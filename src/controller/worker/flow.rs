@@ -80,7 +80,7 @@ impl Worker {
 
         let mut messages: Vec<(String, Vec<String>)> = Vec::new();
         let mut stale = false;
-        let mut refused = false;
+        let mut refused = evaluated.lacks_account;
         let mut disconnected = None;
         let tired = self.retries.get(key).is_some_and(|retry| retry.backoff.failures() >= TIRED);
         for evaluated in &evaluated.checks {

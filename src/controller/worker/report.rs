@@ -136,7 +136,7 @@ impl Worker {
         }
         let inventory = self.inventory_before(key, replica.as_ref());
         let facts = ClusterFacts { name: self.name.clone(), ..ClusterFacts::default() };
-        let account = prepare::account_view(&self.shared.hub, policy);
+        let mut account = prepare::account_view(&self.shared.hub, policy);
         // Where there is none, what is not reached need not be random either.
         let ambient = prepare::ambient().unwrap_or_default();
         for _ in 0..ROUNDS {
@@ -164,11 +164,7 @@ impl Worker {
                     if let Ensured::Disconnected(_) = self.shared.hub.connection().ensure(&hub).await {
                         return Ok(());
                     }
-                    if let Some(Ok(account)) = &account
-                        && let Ensured::Disconnected(_) = account.ensure(&service_account).await
-                    {
-                        return Ok(());
-                    }
+                    prepare::ensure_account(&mut account, &service_account).await;
                 }
                 Evaluation::Ready(evaluated) => {
                     let replica =

@@ -26,6 +26,9 @@ impl VeleroServer {
             format!("--profiler-address=127.0.0.1:{}", free_port()),
             // Due at every look, which it takes once a minute.
             "--backup-sync-period=5s".to_owned(),
+            // Not a divisor of what else happens once a minute: Velero writes the file of the credentials anew whenever it needs
+            // them, and who reads it in that moment finds it empty, which makes the location unavailable.
+            "--store-validation-frequency=65s".to_owned(),
         ];
         let environment = [
             ("KUBECONFIG", kubeconfig.display().to_string()),
