@@ -82,6 +82,23 @@ pub fn write(value: &Value) -> Result<String, YamlError> {
     serde_saphyr::to_string(value).map_err(|error| YamlError { message: error.to_string(), line: None })
 }
 
+/// Writes a value like [`write`], keys in the order of their names.
+pub fn write_sorted(value: &Value) -> Result<String, YamlError> {
+    write(&sorted(value))
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
+            fields.sort_by(|(left, _), (right, _)| left.cmp(right));
+            Value::Object(fields.into_iter().collect())
+        }
+        Value::Array(entries) => Value::Array(entries.iter().map(sorted).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

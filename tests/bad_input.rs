@@ -5,6 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use support::input::{BACKED_UP, binding};
 use support::{POLICIES, VELERO, World, config_map, newest};
 
 const SCHEDULE: &str = "acm-pv-dpa-1-c1";
@@ -160,15 +161,6 @@ fn a_config_map(name: &str, value: &str) -> String {
     )
 }
 
-/// Binds a policy to the clusters with the label `acm-pv-dr`.
-fn binding(policy: &str) -> Value {
-    json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "PlacementBinding",
-        "metadata": {"name": format!("bind-{policy}")},
-        "placementRef": {"apiGroup": "cluster.open-cluster-management.io", "kind": "Placement",
-            "name": "acm-app-backup-placement"},
-        "subjects": [{"apiGroup": "policy.open-cluster-management.io", "kind": "Policy", "name": policy}]})
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_template_that_fails_on_the_hub_concerns_itself() {
     let config = config_map("pv-snap");
@@ -179,7 +171,7 @@ async fn a_template_that_fails_on_the_hub_concerns_itself() {
         template("bad", &a_config_map("bad", "'{{hub fromConfigMap \"elsewhere\" \"x\" \"y\" hub}}'")),
     ]);
     world.hub.apply(policy("mixed", &templates), POLICIES).await;
-    world.hub.apply(binding("mixed"), POLICIES).await;
+    world.hub.apply(binding("mixed", BACKED_UP), POLICIES).await;
     world.protect("c1").await;
     let said = world.template_says("mixed", "c1", "bad", "template-error").await;
     assert!(said.starts_with("NonCompliant; template-error; "), "{said}");
@@ -213,7 +205,7 @@ async fn a_template_that_fails_on_the_cluster_concerns_itself() {
         template("bad", &a_config_map("bad", "'{{ fromClusterClaim \"no-such-claim\" }}'")),
     ]);
     world.hub.apply(policy("mixed", &templates), POLICIES).await;
-    world.hub.apply(binding("mixed"), POLICIES).await;
+    world.hub.apply(binding("mixed", BACKED_UP), POLICIES).await;
     world.protect("c1").await;
     let said = world.template_says("mixed", "c1", "bad", "no-such-claim").await;
     assert!(said.starts_with("NonCompliant; violation - "), "{said}");
@@ -255,7 +247,7 @@ async fn a_name_that_a_cluster_refuses_is_told_once() {
         template("good", &a_config_map("g", "one"))
     ]);
     world.hub.apply(policy("refused", &templates), POLICIES).await;
-    world.hub.apply(binding("refused"), POLICIES).await;
+    world.hub.apply(binding("refused", BACKED_UP), POLICIES).await;
     world.protect("c1").await;
     let said = world.template_says("refused", "c1", "bad", "cannot be created").await;
     assert!(

@@ -4,6 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use support::input::{BACKED_UP, binding};
 use support::{POLICIES, VELERO, World, config_map, others_are_absent};
 
 const SCHEDULE: &str = "acm-pv-dpa-1-c1";
@@ -131,15 +132,6 @@ fn enforced(name: &str, raw: &str) -> Value {
             "spec": {"severity": "low", "pruneObjectBehavior": "DeleteIfCreated", "object-templates-raw": raw}}}]}})
 }
 
-/// Binds a policy to the clusters with the label `acm-pv-dr`.
-fn binding(policy: &str) -> Value {
-    json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "PlacementBinding",
-        "metadata": {"name": format!("bind-{policy}")},
-        "placementRef": {"apiGroup": "cluster.open-cluster-management.io", "kind": "Placement",
-            "name": "acm-app-backup-placement"},
-        "subjects": [{"apiGroup": "policy.open-cluster-management.io", "kind": "Policy", "name": policy}]})
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deleting_what_holds_data_needs_an_opt_in() {
     let config = config_map("pv-snap");
@@ -150,7 +142,7 @@ async fn deleting_what_holds_data_needs_an_opt_in() {
     let raw = "- complianceType: mustnothave\n  objectDefinition:\n    apiVersion: v1\n    kind: Namespace\n    \
                metadata:\n      name: precious\n";
     world.hub.apply(enforced("no-namespace", raw), POLICIES).await;
-    world.hub.apply(binding("no-namespace"), POLICIES).await;
+    world.hub.apply(binding("no-namespace", BACKED_UP), POLICIES).await;
     world.protect("c1").await;
     let said = world.template_says("no-namespace", "c1", "no-namespace", "precious").await;
     assert!(said.starts_with("NonCompliant; violation - namespaces [precious] found"), "{said}");
@@ -272,11 +264,11 @@ async fn a_change_of_a_config_map_concerns_those_who_looked_at_it() {
     world.hub.apply(settings("unread", "one"), POLICIES).await;
     let reader = plain("reader", "'{{hub fromConfigMap \"\" \"settings\" \"key\" hub}}'");
     world.hub.apply(enforced("reader", &reader), POLICIES).await;
-    world.hub.apply(binding("reader"), POLICIES).await;
+    world.hub.apply(binding("reader", BACKED_UP), POLICIES).await;
     for number in 0..OTHERS {
         let name = format!("other-{number}");
         world.hub.apply(enforced(&name, &plain(&name, "same")), POLICIES).await;
-        world.hub.apply(binding(&name), POLICIES).await;
+        world.hub.apply(binding(&name, BACKED_UP), POLICIES).await;
     }
     world.bind_set().await;
     world.hub.label("ManagedCluster", "c1", &[("acm-pv-dr", Some("backup"))]).await;

@@ -5,4 +5,5 @@
 pub mod definitions;
 pub mod object;
 pub mod ocm;
+pub mod quantity;
 pub mod selector;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::input::binding;
 use crate::support::{POLICIES, World, stage};
 
 const POLICY: &str = "colours";
@@ -28,13 +29,6 @@ fn placement() -> Value {
         "metadata": {"name": POLICY},
         "spec": {"predicates": [{"requiredClusterSelector": {"celSelector": {"celExpressions":
             ["managedCluster.metadata.labels['name'] == 'c1'"]}}}]}})
-}
-
-fn binding() -> Value {
-    json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "PlacementBinding",
-        "metadata": {"name": POLICY},
-        "placementRef": {"apiGroup": "cluster.open-cluster-management.io", "kind": "Placement", "name": POLICY},
-        "subjects": [{"apiGroup": "policy.open-cluster-management.io", "kind": "Policy", "name": POLICY}]})
 }
 
 /// Gives a service account a right in a namespace of the hub.
@@ -74,7 +68,7 @@ async fn hub_templates_see_what_their_service_account_may_see() {
         "data": {"main": "blue"}});
     world.hub.apply(colours, ELSEWHERE).await;
     world.bind_set().await;
-    for object in [placement(), policy(), binding()] {
+    for object in [placement(), policy(), binding(POLICY, POLICY)] {
         world.hub.apply(object, POLICIES).await;
     }
     world.template_says(POLICY, "c1", POLICY, "(policies/reader) does not exist").await;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use flotilla::api::object::Manifest;
 use flotilla::yaml;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The credentials of the object storage (`support/plane/storage.rs`), as a ConfigMap holds them.
 pub const CREDENTIALS: &str =
@@ -104,6 +104,17 @@ pub fn fill_in(text: &str, namespace: &str) -> String {
     }
     filled
 }
+
+/// Binds a policy to the clusters of a Placement.
+pub fn binding(policy: &str, placement: &str) -> Value {
+    json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "PlacementBinding",
+        "metadata": {"name": format!("bind-{policy}")},
+        "placementRef": {"apiGroup": "cluster.open-cluster-management.io", "kind": "Placement", "name": placement},
+        "subjects": [{"apiGroup": "policy.open-cluster-management.io", "kind": "Policy", "name": policy}]})
+}
+
+/// The Placement of the clusters that are backed up.
+pub const BACKED_UP: &str = "acm-app-backup-placement";
 
 /// A manifest from YAML.
 pub fn manifest(text: &str) -> Manifest {

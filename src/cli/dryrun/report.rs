@@ -124,19 +124,7 @@ pub(super) fn lines(messages: &[String]) -> String {
 
 /// A status as a file: YAML, fields in the order of their names.
 pub(super) fn status(status: &Value) -> Result<String, yaml::YamlError> {
-    yaml::write(&sorted(status))
-}
-
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
-            fields.sort_by(|(left, _), (right, _)| left.cmp(right));
-            Value::Object(fields.into_iter().collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
+    yaml::write_sorted(status)
 }
 
 #[cfg(test)]

@@ -114,19 +114,7 @@ fn push_lines(out: &mut String, sign: char, lines: &[&str]) {
 
 /// The value as YAML; as JSON should it not be expressible.
 fn text(value: &Value) -> String {
-    yaml::write(&sorted(value)).unwrap_or_else(|_| format!("{value:#}\n"))
-}
-
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
-            fields.sort_by(|(left, _), (right, _)| left.cmp(right));
-            Value::Object(fields.into_iter().collect())
-        }
-        Value::Array(entries) => Value::Array(entries.iter().map(sorted).collect()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
+    yaml::write_sorted(value).unwrap_or_else(|_| format!("{value:#}\n"))
 }
 
 #[cfg(test)]

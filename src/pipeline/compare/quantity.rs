@@ -1,7 +1,8 @@
 //! Kubernetes quantities: takes two texts, tells whether both are quantities of the same amount (`1Gi` and `1024Mi`).
 //!
-//! The grammar is `resource.Quantity`'s: sign, digits with an optional point, and a binary suffix, a decimal suffix or
-//! an exponent. Amounts are compared exactly, by their factors of two and five, so nothing overflows or is rounded.
+//! Amounts are compared exactly, by their factors of two and five, so nothing overflows or is rounded.
+
+use crate::api::quantity::WrittenQuantity;
 
 /// An amount in lowest form: `mantissa × 2^twos × 5^fives`, the mantissa free of both factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,24 +16,10 @@ pub(crate) struct Quantity {
 impl Quantity {
     /// Reads a quantity; `None` for any other text, and for more digits than a mantissa of 128 bits holds.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (negative, unsigned) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
-        };
-        let number_end = unsigned
-            .find(|character: char| !character.is_ascii_digit() && character != '.')
-            .unwrap_or(unsigned.len());
-        let (number, suffix) = unsigned.split_at(number_end);
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if fraction.contains('.') || (whole.is_empty() && fraction.is_empty()) {
-            return None;
-        }
-        let (tens, twos) = scale(suffix)?;
-        let digits = format!("{whole}{fraction}");
+        let WrittenQuantity { is_negative, digits, tens, twos } = WrittenQuantity::read(text)?;
         let significant = digits.trim_start_matches('0');
         let mantissa = if significant.is_empty() { 0 } else { significant.parse().ok()? };
-        let tens = tens.checked_sub(i64::try_from(fraction.len()).ok()?)?;
-        Some(Self::reduced(negative, mantissa, tens.checked_add(twos)?, tens))
+        Some(Self::reduced(is_negative, mantissa, tens.checked_add(i64::from(twos))?, tens))
     }
 
     fn reduced(negative: bool, mut mantissa: u128, mut twos: i64, mut fives: i64) -> Self {
@@ -49,37 +36,6 @@ impl Quantity {
         }
         Self { negative, mantissa, twos, fives }
     }
-}
-
-/// Powers of ten and of two that a suffix stands for.
-fn scale(suffix: &str) -> Option<(i64, i64)> {
-    let scale = match suffix {
-        "" => (0, 0),
-        "n" => (-9, 0),
-        "u" => (-6, 0),
-        "m" => (-3, 0),
-        "k" => (3, 0),
-        "M" => (6, 0),
-        "G" => (9, 0),
-        "T" => (12, 0),
-        "P" => (15, 0),
-        "E" => (18, 0),
-        "Ki" => (0, 10),
-        "Mi" => (0, 20),
-        "Gi" => (0, 30),
-        "Ti" => (0, 40),
-        "Pi" => (0, 50),
-        "Ei" => (0, 60),
-        _ => {
-            let exponent = suffix.strip_prefix(['e', 'E'])?;
-            let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return None;
-            }
-            (i64::from(exponent.parse::<i32>().ok()?), 0)
-        }
-    };
-    Some(scale)
 }
 
 /// Equality of a desired text with an observed one: by amount when the desired one is a quantity, by letter otherwise.

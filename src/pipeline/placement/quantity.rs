@@ -2,28 +2,18 @@
 //!
 //! Amounts are counted in billionths, the finest that Kubernetes itself keeps; what is finer is rounded away from zero.
 
+use crate::api::quantity::WrittenQuantity;
+
 /// Billionths of one.
 pub(super) const ONE: i128 = 1_000_000_000;
 
 /// Reads a quantity as billionths; `None` for any other text and for amounts beyond all reason.
 pub(super) fn parse(text: &str) -> Option<i128> {
-    let (negative, unsigned) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let end =
-        unsigned.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(unsigned.len());
-    let (number, suffix) = unsigned.split_at(end);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if fraction.contains('.') || (whole.is_empty() && fraction.is_empty()) {
-        return None;
-    }
-    let (tens, twos) = scale(suffix)?;
-    let digits = format!("{whole}{fraction}");
+    let WrittenQuantity { is_negative, digits, tens, twos } = WrittenQuantity::read(text)?;
     let mut amount: i128 = if digits.bytes().all(|digit| digit == b'0') { 0 } else { digits.parse().ok()? };
     amount = amount.checked_mul(1_i128.checked_shl(twos)?)?;
-    // The digits behind the point, and the nine that make billionths.
-    let tens = tens.checked_add(9)?.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    // The nine that make billionths.
+    let tens = i32::try_from(tens.checked_add(9)?).ok()?;
     let power = 10_i128.checked_pow(tens.unsigned_abs());
     amount = match (tens >= 0, power) {
         _ if amount == 0 => 0,
@@ -32,37 +22,7 @@ pub(super) fn parse(text: &str) -> Option<i128> {
         (false, Some(power)) => amount.checked_add(power - 1)? / power,
         (false, None) => 1,
     };
-    Some(if negative { -amount } else { amount })
-}
-
-/// Powers of ten and of two that a suffix stands for.
-fn scale(suffix: &str) -> Option<(i32, u32)> {
-    Some(match suffix {
-        "" => (0, 0),
-        "n" => (-9, 0),
-        "u" => (-6, 0),
-        "m" => (-3, 0),
-        "k" => (3, 0),
-        "M" => (6, 0),
-        "G" => (9, 0),
-        "T" => (12, 0),
-        "P" => (15, 0),
-        "E" => (18, 0),
-        "Ki" => (0, 10),
-        "Mi" => (0, 20),
-        "Gi" => (0, 30),
-        "Ti" => (0, 40),
-        "Pi" => (0, 50),
-        "Ei" => (0, 60),
-        _ => {
-            let exponent = suffix.strip_prefix(['e', 'E'])?;
-            let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return None;
-            }
-            (exponent.parse().ok()?, 0)
-        }
-    })
+    Some(if is_negative { -amount } else { amount })
 }
 
 /// The amount as Kubernetes approximates it.
