@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::input::{binding, placement_of};
 use crate::support::{POLICIES, VELERO, World, config_map, others_are_absent};
 use crate::{BACKUP, INSTALL, SCHEDULE};
 
@@ -225,4 +226,62 @@ async fn a_cluster_that_is_as_it_should_be_has_an_empty_plan_own_policies() {
     world.template_says(BACKUP, "c1", "create-schedule-resource", "Compliant; ").await;
     nothing_is_left_to_plan(&world).await;
     world.stop().await;
+}
+
+/// A policy that adds a rule to a Role.
+fn rule_policy(verb: &str) -> Value {
+    json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "Policy", "metadata": {"name": RULES},
+        "spec": {"disabled": false, "remediationAction": "enforce", "policy-templates": [{"objectDefinition": {
+            "apiVersion": "policy.open-cluster-management.io/v1", "kind": "ConfigurationPolicy",
+            "metadata": {"name": RULES},
+            "spec": {"severity": "low", "object-templates": [{"complianceType": "musthave", "objectDefinition": {
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+                "metadata": {"name": RULES, "namespace": "default"}, "rules": [rule("pods", verb)]}}]}}}]}})
+}
+
+const RULES: &str = "rules";
+
+fn rule(resource: &str, verb: &str) -> Value {
+    json!({"apiGroups": [""], "resources": [resource], "verbs": [verb]})
+}
+
+/// A90, for `musthave`: an entry that the policy edits leaves no predecessor, in an object that was there before, with the hub
+/// killed between the two versions of the policy; what others wrote stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a90_an_edited_rule_replaces_its_predecessor_over_a_restart() {
+    let mut world = World::start().await;
+    world
+        .hub
+        .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": POLICIES}}), "")
+        .await;
+    world.bind_set().await;
+    let theirs = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": {"name": RULES}, "rules": [rule("services", "get")]});
+    world.clusters["c1"].apply(theirs, "default").await;
+    for object in [rule_policy("get"), placement_of("c1", RULES), binding(RULES, RULES)] {
+        world.hub.apply(object, POLICIES).await;
+    }
+    rules_are(&world, &[rule("pods", "get"), rule("services", "get")]).await;
+    world.template_says(RULES, "c1", RULES, "found as specified").await;
+
+    world.kill_hub().await;
+    let edited = rule_policy("watch");
+    let templates = json!({"spec": {"policy-templates": edited["spec"]["policy-templates"]}});
+    world.hub.merge("Policy", POLICIES, RULES, &templates).await;
+    world.start_hub();
+    rules_are(&world, &[rule("pods", "watch"), rule("services", "get")]).await;
+    world.template_says(RULES, "c1", RULES, "found as specified").await;
+    let replaced = "Compliant; notification - roles [rules] was updated successfully in namespace default";
+    world.history_tells(RULES, "c1", RULES, replaced).await;
+    world.stop().await;
+}
+
+async fn rules_are(world: &World, expected: &[Value]) {
+    world.clusters["c1"]
+        .wait(&format!("the rules to be {expected:?}"), "Role", Some("default"), |roles| {
+            let mut found = roles.get(RULES)?["rules"].as_array()?.clone();
+            found.sort_by_key(|rule| rule["resources"].to_string());
+            (found == expected).then_some(())
+        })
+        .await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::input::binding;
+use crate::support::input::{binding, placement_of};
 use crate::support::{POLICIES, World, stage};
 
 const POLICY: &str = "colours";
@@ -21,14 +21,6 @@ fn policy() -> Value {
                     "objectDefinition": {"apiVersion": "v1", "kind": "ConfigMap",
                         "metadata": {"name": POLICY, "namespace": "default"},
                         "data": {"main": "{{hub fromConfigMap \"elsewhere\" \"colours\" \"main\" hub}}"}}}]}}}]}})
-}
-
-/// Chooses c1, by an expression.
-fn placement() -> Value {
-    json!({"apiVersion": "cluster.open-cluster-management.io/v1beta1", "kind": "Placement",
-        "metadata": {"name": POLICY},
-        "spec": {"predicates": [{"requiredClusterSelector": {"celSelector": {"celExpressions":
-            ["managedCluster.metadata.labels['name'] == 'c1'"]}}}]}})
 }
 
 /// Gives a service account a right in a namespace of the hub.
@@ -68,7 +60,7 @@ async fn hub_templates_see_what_their_service_account_may_see() {
         "data": {"main": "blue"}});
     world.hub.apply(colours, ELSEWHERE).await;
     world.bind_set().await;
-    for object in [placement(), policy(), binding(POLICY, POLICY)] {
+    for object in [placement_of("c1", POLICY), policy(), binding(POLICY, POLICY)] {
         world.hub.apply(object, POLICIES).await;
     }
     world.template_says(POLICY, "c1", POLICY, "(policies/reader) does not exist").await;

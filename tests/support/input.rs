@@ -113,6 +113,14 @@ pub fn binding(policy: &str, placement: &str) -> Value {
         "subjects": [{"apiGroup": "policy.open-cluster-management.io", "kind": "Policy", "name": policy}]})
 }
 
+/// A Placement of the one cluster of this name.
+pub fn placement_of(cluster: &str, name: &str) -> Value {
+    let expression = format!("managedCluster.metadata.labels['name'] == '{cluster}'");
+    json!({"apiVersion": "cluster.open-cluster-management.io/v1beta1", "kind": "Placement",
+        "metadata": {"name": name},
+        "spec": {"predicates": [{"requiredClusterSelector": {"celSelector": {"celExpressions": [expression]}}}]}})
+}
+
 /// The Placement of the clusters that are backed up.
 pub const BACKED_UP: &str = "acm-app-backup-placement";
 

@@ -500,6 +500,23 @@ impl World {
             .await
     }
 }
+
+impl World {
+    /// Waits until the history of a template tells something, as the last thing or before.
+    pub async fn history_tells(&self, policy: &str, cluster: &str, template: &str, part: &str) {
+        let name = format!("{POLICIES}.{policy}");
+        let what = format!("{policy}/{template} on {cluster} to have said {part:?}");
+        self.hub
+            .wait(&what, "Policy", Some(cluster), |policies| {
+                let details = policies.get(&name)?["status"]["details"].as_array()?;
+                let detail = details.iter().find(|detail| detail["templateMeta"]["name"] == template)?;
+                let said = detail["history"].as_array()?.iter().filter_map(|entry| entry["message"].as_str());
+                said.filter(|message| message.contains(part)).count().gt(&0).then_some(())
+            })
+            .await;
+    }
+}
+
 /// The newest message of a template in a replicated policy.
 pub fn newest(replica: &Value, template: &str) -> Option<String> {
     let details = replica["status"]["details"].as_array()?;
