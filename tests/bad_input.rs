@@ -180,6 +180,9 @@ async fn a_template_that_fails_on_the_hub_concerns_itself() {
     let annotations = &replica["spec"]["policy-templates"][1]["objectDefinition"]["metadata"]["annotations"];
     let error = annotations["policy.open-cluster-management.io/hub-templates-error"].as_str().unwrap();
     assert!(error.contains("restricted to policies"), "{error}");
+    let told = world.event(POLICIES, "mixed", "PolicyPropagation", "Failed to resolve templates").await;
+    let expected = "Failed to resolve templates for cluster c1: ";
+    assert!(told["message"].as_str().unwrap().starts_with(expected), "{told:#}");
     world.template_says("mixed", "c1", "good", "Compliant; notification").await;
     assert_eq!(
         world.clusters["c1"].get("ConfigMap", "default", "good").await.unwrap()["data"]["key"],

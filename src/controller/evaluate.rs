@@ -85,6 +85,8 @@ pub struct Evaluated {
     pub hub_references: BTreeSet<Reference>,
     /// What was asked of the cluster.
     pub cluster_references: BTreeSet<Reference>,
+    /// Why hub templates could not be resolved: the first one's words.
+    pub hub_template_error: Option<String>,
     /// Whether the hub could not be seen as the service account that the policy names: to be tried again, nothing tells when.
     pub lacks_account: bool,
 }
@@ -160,6 +162,10 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
             cluster: missing,
         };
     }
+    let hub_template_error = hub_phase
+        .templates
+        .iter()
+        .find_map(|template| template.result.as_ref().err().map(ToString::to_string));
     let templates = hub_phase.templates.into_iter().map(HubTemplate::into_replicated).collect();
     let mut replicated = replicated_policy(
         subject.policy,
@@ -178,6 +184,7 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
         checks,
         hub_references: hub_phase.references,
         cluster_references: observed.asked(),
+        hub_template_error,
         lacks_account: matches!(subject.hub_as, Some(Err(_))),
     }))
 }

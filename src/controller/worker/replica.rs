@@ -13,6 +13,9 @@ use crate::clock;
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::render::lookup::{Answer, Lookup};
 
+/// Reason of the Events of a root policy that tell how it fares on its way to the clusters.
+pub(super) const PROPAGATION: &str = "PolicyPropagation";
+
 /// What is new of a replicated policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Propagation {
@@ -41,16 +44,20 @@ impl Worker {
         replica: &Manifest,
         news: Propagation,
     ) {
-        const REASON: &str = "PolicyPropagation";
         let message = match news {
             Propagation::Created => format!("Policy {key} was propagated to cluster {}", self.name),
             Propagation::Updated => format!("Policy {key} was updated for cluster {}", self.name),
         };
         let Some(about) = root_of(policy) else { return };
         let version = replica.resource_version().unwrap_or_default();
-        let name = lasting_name(&about, REASON, &format!("{message} {version}"));
-        let event =
-            HubEvent { name, kind: EventKind::Normal, reason: REASON.to_owned(), message, at: clock::now() };
+        let name = lasting_name(&about, PROPAGATION, &format!("{message} {version}"));
+        let event = HubEvent {
+            name,
+            kind: EventKind::Normal,
+            reason: PROPAGATION.to_owned(),
+            message,
+            at: clock::now(),
+        };
         self.record_event(&about, &event).await;
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::evaluate::{CheckState, Evaluated, Evaluation, Subject, evaluate};
 use super::super::inbox::Portion;
 use super::super::prepare::{self, ROUNDS, status_of};
-use super::replica::Propagation;
+use super::replica::{PROPAGATION, Propagation};
 use super::{Worker, has_dependencies};
 use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::hub::{EventKind, HubEvent, lasting_name};
@@ -40,6 +40,10 @@ impl Worker {
         self.remember_written(key, &replica);
         if let Some(news) = news {
             self.announce_propagation(key, policy, &replica, news).await;
+            if let Some(error) = &evaluated.hub_template_error {
+                let message = format!("Failed to resolve templates for cluster {}: {error}", self.name);
+                self.announce_on_root(policy, EventKind::Warning, PROPAGATION, message).await;
+            }
         }
         Ok(replica)
     }
