@@ -336,6 +336,12 @@ impl Worker {
             now: clock::now(),
         };
         let carried = carry_out(&link.connection, check, plan, intended, &occasion).await;
+        for (object, difference) in assess::differences_to_log(plan, &carried.pushed.results) {
+            tracing::info!(
+                cluster = self.name, policy = %key, check = check.name, %object, difference,
+                "an object was not as it should be"
+            );
+        }
         for result in carried.pushed.results.iter().flatten() {
             let kind = match result {
                 StepResult::Created(_) => WriteKind::Create,

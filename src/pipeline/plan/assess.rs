@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::inventory::Entry;
 use super::{CheckPlan, ObjectPlan, PruneAction, Step, StepResult, told};
+use crate::api::object::ObjectKey;
 use crate::api::ocm::configuration_policy_status::ConfigurationPolicyStatus;
 use crate::pipeline::compare::same_after_dry_run;
 use crate::pipeline::compliance::status::{
@@ -156,6 +157,18 @@ pub fn kept(plan: &CheckPlan) -> Vec<String> {
             PruneAction::Delete | PruneAction::Leaving | PruneAction::Forget => None,
         })
         .collect()
+}
+
+/// Differences that go into the log instead of the status (`recordDiff: Log`), by object.
+pub fn differences_to_log(plan: &CheckPlan, results: &[Vec<StepResult>]) -> Vec<(ObjectKey, String)> {
+    let mut found = Vec::new();
+    for (template, results) in plan.templates.iter().zip(results) {
+        for (object, result) in template.objects.iter().zip(results) {
+            let difference = told::difference_to_log(template, object, result, plan.sensitive);
+            found.extend(object.key.clone().zip(difference));
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -379,6 +392,7 @@ mod tests {
             };
             let mut plan = plan(vec![object(step, false, Reason::FoundButDoesNotMatch)]);
             plan.templates[0].record_diff = record;
+            plan.templates[0].objects[0].key = secret("").key();
             let results = without_server(&plan);
             let told = told(&plan, results[0][0].clone(), &ConfigurationPolicyStatus::default());
             let text = serde_json::to_string(&told.status).unwrap();
@@ -387,6 +401,9 @@ mod tests {
                 text.contains("redacted"),
                 matches!(record, RecordDiff::InStatus | RecordDiff::Censored)
             );
+            let logged = differences_to_log(&plan, &results);
+            assert_eq!(logged.len(), usize::from(record == RecordDiff::Log));
+            assert!(logged.iter().all(|(_, text)| text.contains("<redacted 2>") && !text.contains("bmV3")));
         }
     }
 }

@@ -312,9 +312,27 @@ fn shown(record: RecordDiff, existing: &Manifest, updated: &Manifest, sensitive:
     match record {
         RecordDiff::None | RecordDiff::Log => String::new(),
         RecordDiff::Censored => CENSORED.to_owned(),
-        RecordDiff::InStatus => {
-            let redaction = if sensitive { Redaction::Everything } else { Redaction::Secrets };
-            truncate(&object_diff(existing, updated, redaction), DIFF_LINES)
+        RecordDiff::InStatus => difference(existing, updated, sensitive),
+    }
+}
+
+fn difference(existing: &Manifest, updated: &Manifest, sensitive: bool) -> String {
+    let redaction = if sensitive { Redaction::Everything } else { Redaction::Secrets };
+    truncate(&object_diff(existing, updated, redaction), DIFF_LINES)
+}
+
+/// What differed, or differs, of an object whose template wants that in the log (`recordDiff: Log`), redacted as in the status.
+pub(super) fn difference_to_log(
+    plan: &ObjectTemplatePlan,
+    object: &ObjectPlan,
+    result: &StepResult,
+    sensitive: bool,
+) -> Option<String> {
+    match (plan.record_diff, &object.step, result) {
+        (RecordDiff::Log, Step::Update { existing, merged, .. }, StepResult::Updated(_))
+        | (RecordDiff::Log, Step::Probe { existing, merged, .. }, StepResult::Differs(_)) => {
+            Some(difference(existing, merged, sensitive))
         }
+        _ => None,
     }
 }
