@@ -3,6 +3,7 @@
 //! Takes and gives JSON. Must not touch: anything of ours but this room, clients, clock, files.
 
 pub mod definitions;
+pub mod dns;
 pub mod object;
 pub mod ocm;
 pub mod quantity;

@@ -97,10 +97,7 @@ impl Connection {
         let mut request = kube::core::Request::new(api.resource_url())
             .create(&parameters, body)
             .map_err(|error| malformed(error.to_string()))?;
-        // The client's parameters for a create have no field validation.
-        let uri = format!("{}&fieldValidation=Strict", request.uri());
-        *request.uri_mut() =
-            uri.parse().map_err(|error: http::uri::InvalidUri| malformed(error.to_string()))?;
+        strictly(&mut request)?;
         let created = self.within_limit(self.client.request::<DynamicObject>(request)).await?;
         self.taken(&gvk, created, mode)
     }
@@ -117,10 +114,7 @@ impl Connection {
         let mut request = kube::core::Request::new(api.resource_url())
             .replace(name, &parameters, body)
             .map_err(|error| malformed(error.to_string()))?;
-        // The client's parameters for a replacement have no field validation.
-        let uri = format!("{}&fieldValidation=Strict", request.uri());
-        *request.uri_mut() =
-            uri.parse().map_err(|error: http::uri::InvalidUri| malformed(error.to_string()))?;
+        strictly(&mut request)?;
         let replaced = self.within_limit(self.client.request::<DynamicObject>(request)).await?;
         self.taken(&gvk, replaced, mode)
     }
@@ -200,4 +194,13 @@ impl Connection {
             }
         }
     }
+}
+
+/// Has unknown fields refused: the client's parameters for creations and replacements cannot ask for that.
+fn strictly(request: &mut http::Request<Vec<u8>>) -> Result<(), ApiError> {
+    let uri = format!("{}&fieldValidation=Strict", request.uri());
+    *request.uri_mut() = uri
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| ApiError::Invalid { message: error.to_string() })?;
+    Ok(())
 }

@@ -100,20 +100,25 @@ async fn take_step(connection: &Connection, object: &ObjectPlan, pushed: &mut Pu
         Step::Update { existing, merged, recreation, .. } => {
             update(connection, key, object, (existing, merged, recreation), pushed).await
         }
-        Step::Probe { existing, merged, .. } => {
-            match connection.replace(&replacement(existing, merged), Mode::DryRun).await {
-                Ok(answer) if same_after_dry_run(existing, &answer) => {
-                    StepResult::Unchanged(Box::new(answer))
-                }
-                Ok(answer) => StepResult::Differs(Box::new(answer)),
-                Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => {
-                    stale(connection, key, pushed).await
-                }
-                Err(error) => refused(&error, pushed),
+        Step::Probe { existing, merged, .. } => match rehearse(connection, existing, merged).await {
+            Ok(answer) if same_after_dry_run(existing, &answer) => StepResult::Unchanged(Box::new(answer)),
+            Ok(answer) => StepResult::Differs(Box::new(answer)),
+            Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => {
+                stale(connection, key, pushed).await
             }
-        }
+            Err(error) => refused(&error, pushed),
+        },
         Step::Delete { existing } => delete(connection, key, existing.uid(), pushed).await,
     }
+}
+
+/// Asks what an update would come to, and changes nothing: the very request that [`push`] makes, as a dry run.
+pub async fn rehearse(
+    connection: &Connection,
+    existing: &Manifest,
+    merged: &Manifest,
+) -> Result<Manifest, ApiError> {
+    connection.replace(&replacement(existing, merged), Mode::DryRun).await
 }
 
 /// What is written: the status is never part of it.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::change::{Change, Kind, PolicyPlan};
-use crate::adapters::api_server::{ApiError, Connection, Ensured, Mode};
+use crate::adapters::api_server::{ApiError, Connection, Ensured};
+use crate::adapters::cluster;
 use crate::adapters::hub::Hub;
 use crate::api::object::Manifest;
 use crate::cli::hub_access::deaf;
@@ -191,8 +192,8 @@ async fn change(
         Step::Create { desired } => {
             Some(Change::new(check, key, Kind::Create).showing(None, desired, redaction))
         }
-        Step::Update { existing, merged, patch, .. } => {
-            match connection.merge(key, patch, Mode::DryRun).await {
+        Step::Update { existing, merged, .. } => {
+            match cluster::rehearse(connection, existing, merged).await {
                 Ok(answer) if same_after_dry_run(existing, &answer) => None,
                 Ok(_) | Err(ApiError::Conflict { .. }) => {
                     Some(Change::new(check, key, Kind::Update).showing(Some(existing), merged, redaction))
@@ -205,8 +206,7 @@ async fn change(
                 ),
             }
         }
-        Step::Probe { existing, merged, patch, .. } => match connection.merge(key, patch, Mode::DryRun).await
-        {
+        Step::Probe { existing, merged, .. } => match cluster::rehearse(connection, existing, merged).await {
             Ok(answer) if same_after_dry_run(existing, &answer) => None,
             Ok(_) | Err(ApiError::Conflict { .. }) => Some(
                 Change::new(check, key, Kind::Differ)

@@ -100,7 +100,7 @@ impl Worker {
         if !kept.is_empty() {
             let message = format!("Policy {key} left cluster {}; kept there: {}", self.name, kept.join("; "));
             tracing::info!(cluster = self.name, policy = %key, message, "kept");
-            self.announce_kept_by(policy.as_deref(), &replica, EventKind::Normal, message).await;
+            self.announce_departure(policy.as_deref(), &replica, (EventKind::Normal, "Kept"), message).await;
         }
         self.shared.hub.delete_replica(&replica).await?;
         self.forget_policy(key);
@@ -125,7 +125,7 @@ impl Worker {
         if self.retries.contains_key(key) {
             return;
         }
-        self.announce_kept_by(policy, replica, EventKind::Warning, message).await;
+        self.announce_departure(policy, replica, (EventKind::Warning, "Kept"), message).await;
     }
 
     /// What the policy made is being deleted, but something holds it: it is waited for, and that is told at the first time.
@@ -144,12 +144,7 @@ impl Worker {
             self.name
         );
         tracing::info!(cluster = self.name, policy = %key, message, "waiting");
-        if let Some(policy) = policy {
-            self.announce_on_root(policy, EventKind::Normal, "Terminating", message).await;
-        } else {
-            let event = Self::event(replica, EventKind::Normal, "Terminating", message);
-            self.record_event(replica, &event).await;
-        }
+        self.announce_departure(policy, replica, (EventKind::Normal, "Terminating"), message).await;
     }
 
     /// The policy is no longer placed, for a reason that nobody chose: nothing is removed, and that is told once.
@@ -165,21 +160,21 @@ impl Worker {
             self.name
         );
         tracing::warn!(cluster = self.name, policy = %key, message, "kept");
-        self.announce_kept_by(policy, replica, EventKind::Warning, message).await;
+        self.announce_departure(policy, replica, (EventKind::Warning, "Kept"), message).await;
     }
 
-    /// Tells what stays on a cluster: on the root policy, or where it is gone on the replicated one.
-    async fn announce_kept_by(
+    /// Tells how a policy leaves a cluster: on the root policy, or where it is gone on the replicated one.
+    async fn announce_departure(
         &self,
         policy: Option<&Policy>,
         replica: &Manifest,
-        kind: EventKind,
+        (kind, reason): (EventKind, &str),
         message: String,
     ) {
         if let Some(policy) = policy {
-            self.announce_on_root(policy, kind, "Kept", message).await;
+            self.announce_on_root(policy, kind, reason, message).await;
         } else {
-            let event = Self::event(replica, kind, "Kept", message);
+            let event = Self::event(replica, kind, reason, message);
             self.record_event(replica, &event).await;
         }
     }

@@ -8,7 +8,6 @@ mod base64_text;
 pub mod cron;
 mod cross;
 mod diagnostic;
-mod dns;
 mod dpa;
 pub mod go_duration;
 mod keys;

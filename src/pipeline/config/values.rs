@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::diagnostic::Diagnostic;
-use super::dns::{self, LABEL_RULE, SUBDOMAIN_RULE};
 use super::schedule::check_schedule;
 use super::ttl::check_ttl;
+use crate::api::dns::{self, LABEL_RULE, SUBDOMAIN_RULE};
 use crate::api::object::json_type;
 use crate::yaml::{self, Dialect};
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::api::dns;
 use crate::api::ocm::cluster::ManagedCluster;
 
 /// The claim with the name of the cluster.
@@ -64,18 +65,7 @@ fn claim_name(label: &str) -> Option<String> {
         Some((prefix, name)) => format!("{name}.{prefix}"),
         None => lower,
     };
-    is_subdomain(&name).then_some(name)
-}
-
-/// A DNS-1123 subdomain: what the name of an object must be.
-fn is_subdomain(name: &str) -> bool {
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    name.len() <= 253 && name.split('.').all(is_part)
+    dns::is_subdomain(&name).then_some(name)
 }
 
 fn identity(cluster: &ManagedCluster, reported: &BTreeMap<String, String>) -> String {

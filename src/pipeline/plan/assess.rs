@@ -175,7 +175,7 @@ pub fn differences_to_log(plan: &CheckPlan, results: &[Vec<StepResult>]) -> Vec<
 mod tests {
     use std::sync::Arc;
 
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::api::object::Manifest;
@@ -240,7 +240,6 @@ mod tests {
         let step = Step::Update {
             existing: Arc::new(schedule("1h")),
             merged: schedule("2h"),
-            patch: json!({"spec": {"ttl": "2h"}}),
             status_mismatch: false,
             recreation,
         };
@@ -387,7 +386,6 @@ mod tests {
             let step = Step::Probe {
                 existing: Arc::new(secret("b2xk")),
                 merged: secret("bmV3"),
-                patch: Value::Null,
                 status_mismatch: false,
             };
             let mut plan = plan(vec![object(step, false, Reason::FoundButDoesNotMatch)]);

@@ -18,8 +18,6 @@ mod told;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::compliance::Finding;
 use super::render::lookup::Reference;
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
@@ -41,8 +39,6 @@ pub enum Step {
         existing: Arc<Manifest>,
         /// As it should be.
         merged: Manifest,
-        /// From the one to the other, with the resource version as precondition.
-        patch: Value,
         /// Whether it still differs in `status`, which is never written.
         status_mismatch: bool,
         /// Whether it may be deleted and created again instead.
@@ -59,8 +55,6 @@ pub enum Step {
         existing: Arc<Manifest>,
         /// As it should be.
         merged: Manifest,
-        /// From the one to the other.
-        patch: Value,
         /// Whether it still differs in `status`.
         status_mismatch: bool,
     },

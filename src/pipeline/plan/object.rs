@@ -105,19 +105,16 @@ fn present(
         }
         Comparison::Different(difference) => difference,
     };
-    let patch = compare::merge_patch(&existing, &difference.merged).filter(|_| difference.spec_mismatch);
-    let step = match (patch, context.remediation) {
-        (None, _) => Step::StatusDiffers { merged: difference.merged },
-        (Some(patch), Remediation::Inform) => Step::Probe {
+    let is_written =
+        difference.spec_mismatch && compare::merge_patch(&existing, &difference.merged).is_some();
+    let step = match (is_written, context.remediation) {
+        (false, _) => Step::StatusDiffers { merged: difference.merged },
+        (true, Remediation::Inform) => {
+            Step::Probe { existing, merged: difference.merged, status_mismatch: difference.status_mismatch }
+        }
+        (true, Remediation::Enforce) => Step::Update {
             existing,
             merged: difference.merged,
-            patch,
-            status_mismatch: difference.status_mismatch,
-        },
-        (Some(patch), Remediation::Enforce) => Step::Update {
-            existing,
-            merged: difference.merged,
-            patch,
             status_mismatch: difference.status_mismatch,
             recreation: recreation(desired, key, context),
         },

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::checks::{self, Check, CheckError};
 use super::dependencies::{self, Dependencies, DependencyState};
+use crate::api::dns;
 use crate::api::ocm::policy::{Dependency, Policy, RemediationAction};
 
 const POLICY_GROUP: &str = "policy.open-cluster-management.io";
@@ -81,7 +82,7 @@ pub fn examine(
             return Examined::Pending { text, ignored };
         }
     }
-    if !is_object_name(name) {
+    if !dns::is_subdomain(name) {
         return Examined::Error(format!(
             "Failed to create policy template: {kind}.{POLICY_GROUP} \"{name}\" is invalid: metadata.name: Invalid value: \
              \"{name}\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
@@ -114,17 +115,6 @@ fn fault_of_kind(api_version: &str, kind: &str) -> Option<String> {
         }
         _ => unmapped("check if you have the CRD deployed", &unknown),
     })
-}
-
-/// A DNS-1123 subdomain.
-fn is_object_name(name: &str) -> bool {
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    name.len() <= 253 && name.split('.').all(is_part)
 }
 
 #[cfg(test)]
