@@ -12,11 +12,13 @@ mkdir -p corpus/template corpus/policy corpus/compare corpus/cron
 cp seeds/policy/* ../policies/*.yaml corpus/policy/
 cp seeds/compare/* corpus/compare/
 cp seeds/cron/* corpus/cron/
+# Making keys and slow hashes takes seconds under the sanitizer, and finds nothing in our own code.
+slow='gen[A-Z]|bcrypt|htpasswd|derivePassword'
 number=0
 while IFS= read -r line; do
   number=$((number + 1))
   printf "a: '%s'" "$line" > "corpus/template/example-$number"
-done < <(sed -nE 's/^- `[A-Za-z0-9_]+`: `+(\{\{.*\}\}[^`]*)`+ (gives|fails).*/\1/p' ../docs/reference/functions.md)
+done < <(sed -nE 's/^- `[A-Za-z0-9_]+`: `+(\{\{.*\}\}[^`]*)`+ (gives|fails).*/\1/p' ../docs/reference/functions.md | grep -vE "$slow")
 for target in template policy compare cron; do
   cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096
 done
