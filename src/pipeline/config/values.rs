@@ -1,6 +1,6 @@
 //! Readers of single values: each takes the subject, gives the value, and reports all findings.
 
-use super::cron::Cron;
+use super::cron::{Cron, Older};
 use super::diagnostic::Fault;
 use super::forms::Form;
 use super::go_duration::{GoDuration, GoDurationError};
@@ -92,12 +92,42 @@ pub(super) fn channel(subject: &mut Subject<'_>) -> Option<Channel> {
 
 pub(super) fn schedule(subject: &mut Subject<'_>) -> Option<BackupSchedule> {
     match subject.text.parse::<Cron>() {
-        Ok(cron) => Some(BackupSchedule { text: subject.text.to_owned(), cron }),
+        Ok(cron) => {
+            schedule_is_doubtful(subject, &cron);
+            Some(BackupSchedule { text: subject.text.to_owned(), cron })
+        }
         Err(error) => {
             let message = format!("is not a schedule, {error}");
             subject.invalid(message, Form::Schedule.expected(), "for example 0 */1 * * *");
             None
         }
+    }
+}
+
+fn schedule_is_doubtful(subject: &mut Subject<'_>, cron: &Cron) {
+    let doubt = if cron.is_never_due() {
+        Some(("is never due: no backup is ever made", "for example 0 */1 * * *"))
+    } else {
+        match cron.older() {
+            Some(Older::Refused) => Some((
+                "is refused by Velero before 1.18.3",
+                "write Sunday as 0, split a range that goes over the end in two, and no quotes around a time zone",
+            )),
+            Some(Older::WithoutSunday) => Some((
+                "ends on Saturday before Velero 1.18.3, and reaches Sunday from then on",
+                "list the days, for example 1,3,5",
+            )),
+            Some(Older::EitherDay) => Some((
+                "restricts the day of month and the day of week: Velero before 1.18.3 runs on a day that satisfies either, \
+                 later ones only where both hold",
+                "put * in one of the two",
+            )),
+            None => None,
+        }
+    };
+    if let Some((message, hint)) = doubt {
+        let finding = subject.finding(Fault::Doubtful, message).found(subject.text).hint(hint);
+        subject.report(finding);
     }
 }
 
