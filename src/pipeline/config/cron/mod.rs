@@ -215,6 +215,10 @@ impl Cron {
 
 impl Calendar {
     fn next(&self, after: Timestamp) -> Option<Timestamp> {
+        let fields = [self.minute, self.hour, self.day_of_month, self.month, self.day_of_week];
+        if fields.iter().any(|values| values.is_empty()) {
+            return None;
+        }
         let mut moment = start_of_next_minute(after)?.to_zoned(self.zone.clone());
         let last_year = moment.year().checked_add(5)?;
         // The hour before this one was skipped, and its minutes are due now.

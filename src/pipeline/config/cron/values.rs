@@ -73,6 +73,11 @@ impl Values {
         u32::try_from(value).is_ok_and(|value| self.bits & (1 << value) != 0)
     }
 
+    /// Whether nothing satisfies it: `,`.
+    pub(super) const fn is_empty(self) -> bool {
+        self.bits == 0
+    }
+
     pub(super) const fn one(value: u64) -> Self {
         Self { bits: 1 << value, star: false, older: None }
     }
