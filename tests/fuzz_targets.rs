@@ -23,5 +23,6 @@ fn every_target_takes_its_seeds() {
     seeds("policy", targets::policy);
     seeds("compare", targets::compare);
     seeds("cron", targets::cron);
+    seeds("config", targets::config);
     targets::template("a: '{{ 1 }}'");
 }
