@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::pipeline::config::{self, CONFIG_MAP_NAME, Diagnostic, Severity};
+use crate::pipeline::config::{CONFIG_MAP_NAME, Config, Fault, Severity};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
@@ -96,11 +96,13 @@ fn judge(request: &Value) -> Result<Verdict, BadReview> {
     if object["metadata"]["name"] != CONFIG_MAP_NAME {
         return Ok(Verdict::default());
     }
-    let findings = findings(object);
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        findings.iter().partition(|finding| finding.severity == Severity::Error);
-    let texts = |findings: Vec<&Diagnostic>| findings.into_iter().map(ToString::to_string).collect();
-    let (refusal, mut warnings): (Vec<String>, Vec<String>) = (texts(errors), texts(warnings));
+    let (mut refusal, mut warnings) = (Vec::new(), Vec::new());
+    for finding in Config::read(&data(object)).findings {
+        match weight(finding.fault, asks_for_protection(object)) {
+            Severity::Error => refusal.push(finding.to_string()),
+            Severity::Warning => warnings.push(finding.to_string()),
+        }
+    }
     if means_the_same(&request["oldObject"], object) {
         // It was let through with its mistakes when no hub was there: who touches another part of it, a label or a
         // finalizer, is not the one to be stopped.
@@ -110,11 +112,17 @@ fn judge(request: &Value) -> Result<Verdict, BadReview> {
     Ok(Verdict { refusal, warnings })
 }
 
-/// Every finding in a ConfigMap.
-fn findings(object: &Value) -> Vec<Diagnostic> {
-    let data = data(object);
-    let used = data.keys().cloned().collect();
-    config::validate(&config::with_aliases(&data), &used)
+/// How much a fault weighs here. Policies that a person applied may do without some of the keys.
+fn weight(fault: Fault, asks_for_protection: bool) -> Severity {
+    match fault {
+        Fault::Missing if !asks_for_protection => Severity::Warning,
+        fault => fault.severity(),
+    }
+}
+
+/// Whether the hub is to render policies from the ConfigMap.
+fn asks_for_protection(object: &Value) -> bool {
+    object["metadata"]["labels"][PROTECT_LABEL] == "true"
 }
 
 fn data(object: &Value) -> BTreeMap<String, String> {
@@ -124,8 +132,9 @@ fn data(object: &Value) -> BTreeMap<String, String> {
 
 /// Whether an update leaves alone what the hub reads.
 fn means_the_same(before: &Value, after: &Value) -> bool {
-    let label = |object: &Value| object["metadata"]["labels"][PROTECT_LABEL].clone();
-    before.is_object() && data(before) == data(after) && label(before) == label(after)
+    before.is_object()
+        && data(before) == data(after)
+        && asks_for_protection(before) == asks_for_protection(after)
 }
 
 #[cfg(test)]
@@ -134,16 +143,28 @@ mod tests {
 
     use super::*;
 
-    const GOOD: (&str, &str) = ("backupTTL", "240h0m0s");
     const BROKEN: (&str, &str) = ("backupTTL", "S");
     const ALSO_BROKEN: (&str, &str) = ("backupSchedule", "now");
     /// A spelling that is close to a known key's.
-    const DOUBTFUL: (&str, &str) = ("backupttl", "240h0m0s");
+    const DOUBTFUL: (&str, &str) = ("backupScedule", "0 * * * *");
 
-    fn config_map(data: &[(&str, &str)]) -> Value {
-        let data: BTreeMap<_, _> = data.iter().copied().collect();
+    fn named(data: &Value) -> Value {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "data": data,
             "metadata": {"name": CONFIG_MAP_NAME, "namespace": "policies"}})
+    }
+
+    /// The ConfigMap of the demo, with these entries put in.
+    fn config_map(entries: &[(&str, &str)]) -> Value {
+        let text = include_str!("../../../configmaps/demo.yaml");
+        let mut data = crate::yaml::read_documents(text).unwrap().remove(0)["data"].take();
+        for (key, value) in entries {
+            data[*key] = json!(value);
+        }
+        named(&data)
+    }
+
+    fn protected(config_map: Value) -> Value {
+        labelled(config_map, PROTECT_LABEL, "true")
     }
 
     fn labelled(mut config_map: Value, label: &str, value: &str) -> Value {
@@ -165,24 +186,39 @@ mod tests {
     }
 
     #[rstest]
-    #[case::a_good_one(request("CREATE", &Value::Null, &config_map(&[GOOD])), true, 0)]
-    #[case::without_data(request("CREATE", &Value::Null, &config_map(&[])), true, 0)]
+    #[case::a_good_one(request("CREATE", &Value::Null, &config_map(&[])), true, 0)]
+    #[case::a_good_one_to_protect(request("CREATE", &Value::Null, &protected(config_map(&[]))), true, 0)]
     #[case::a_broken_one(request("CREATE", &Value::Null, &config_map(&[BROKEN])), false, 0)]
+    #[case::a_broken_one_to_protect(request("CREATE", &Value::Null, &protected(config_map(&[BROKEN]))), false, 0)]
     #[case::with_a_warning(request("CREATE", &Value::Null, &config_map(&[DOUBTFUL])), true, 1)]
-    #[case::with_both(request("CREATE", &Value::Null, &config_map(&[BROKEN, ALSO_BROKEN, ("backupns", "a")])), false, 1)]
-    #[case::broken_by_an_update(request("UPDATE", &config_map(&[GOOD]), &config_map(&[BROKEN])), false, 0)]
-    #[case::broken_otherwise(request("UPDATE", &config_map(&[BROKEN]), &config_map(&[BROKEN, ALSO_BROKEN])), false, 0)]
-    #[case::corrected(request("UPDATE", &config_map(&[BROKEN]), &config_map(&[GOOD])), true, 0)]
+    #[case::with_both(request("CREATE", &Value::Null, &config_map(&[BROKEN, DOUBTFUL])), false, 1)]
+    #[case::broken_by_an_update(request("UPDATE", &config_map(&[]), &config_map(&[BROKEN])), false, 0)]
+    #[case::broken_otherwise(
+        request("UPDATE", &config_map(&[BROKEN]), &config_map(&[BROKEN, ALSO_BROKEN])), false, 0)]
+    #[case::corrected(request("UPDATE", &config_map(&[BROKEN]), &config_map(&[])), true, 0)]
     #[case::broken_before(
         request("UPDATE", &config_map(&[BROKEN]), &labelled(config_map(&[BROKEN]), "team", "a")), true, 1)]
-    #[case::broken_and_now_protected(
-        request("UPDATE", &config_map(&[BROKEN]), &labelled(config_map(&[BROKEN]), PROTECT_LABEL, "true")), false, 0)]
+    #[case::broken_and_now_to_protect(
+        request("UPDATE", &config_map(&[BROKEN]), &protected(config_map(&[BROKEN]))), false, 0)]
     #[case::deleted(request("DELETE", &config_map(&[BROKEN]), &Value::Null), true, 0)]
     fn a_config_map_is_judged(#[case] request: Value, #[case] allowed: bool, #[case] warnings: usize) {
         let response = asked(&request);
         assert_eq!(response["allowed"], allowed, "{response}");
         assert_eq!(response["warnings"].as_array().map_or(0, Vec::len), warnings, "{response}");
         assert_eq!(response["status"]["message"].is_string(), !allowed, "{response}");
+    }
+
+    #[test]
+    fn what_policies_of_a_person_may_do_without_is_only_missed_when_the_hub_makes_them() {
+        let empty = named(&json!({}));
+        let response = asked(&request("CREATE", &Value::Null, &empty));
+        assert_eq!(response["allowed"], true, "{response}");
+        let missed = response["warnings"].as_array().unwrap().len();
+        assert!(missed > 0, "{response}");
+        let response = asked(&request("CREATE", &Value::Null, &protected(empty)));
+        assert_eq!(response["allowed"], false, "{response}");
+        let told = response["status"]["message"].as_str().unwrap();
+        assert_eq!(told.lines().count(), missed + 1, "{told}");
     }
 
     #[test]
@@ -242,7 +278,7 @@ mod tests {
         let odd = [json!(1), json!("x"), json!([]), json!({}), Value::Null];
         for value in &odd {
             for field in ["kind", "object", "oldObject", "operation", "uid"] {
-                let mut request = request("UPDATE", &config_map(&[GOOD]), &config_map(&[BROKEN]));
+                let mut request = request("UPDATE", &config_map(&[]), &config_map(&[BROKEN]));
                 request[field] = value.clone();
                 let text = json!({"apiVersion": API_VERSION, "kind": KIND, "request": request}).to_string();
                 let _judged = review(text.as_bytes());
