@@ -26,6 +26,7 @@ mod changes;
 mod collisions;
 mod configurations;
 mod hooks;
+mod installing;
 mod joining;
 mod kinds;
 mod leases;

@@ -159,11 +159,12 @@ impl Stage {
         let Self::Plane(plane) = self else { return };
         let admin = User::new(plane.control_plane(cluster).kubeconfig()).await;
         let (namespace, account) = (access::ACCESS_NAMESPACE, access::ACCOUNT);
-        admin
-            .wait("the account's Secret", "Secret", Some(namespace), |secrets| {
-                secrets.contains_key(account).then_some(())
-            })
+        let secret = admin
+            .wait("the account's Secret", "Secret", Some(namespace), |secrets| secrets.get(account).cloned())
             .await;
+        if secret["data"]["token"].is_string() {
+            return;
+        }
         let token = token(&admin, namespace, account).await;
         admin.merge("Secret", namespace, account, &json!({"stringData": {"token": token}})).await;
     }
