@@ -225,7 +225,7 @@ fn configuration_fault(subject: &Subject<'_>, references: &BTreeSet<Reference>) 
     let found = subject.hub.get(&reference.gvk, Some(namespace), config::CONFIG_MAP_NAME);
     match found {
         Answer::Found(config_map) => {
-            let data = config_map_data(config_map.at(&["data"]));
+            let data = config::with_aliases(&config_map_data(config_map.at(&["data"])));
             let errors: Vec<String> = configuration_diagnostics(subject.policy, &data)
                 .into_iter()
                 .filter(|diagnostic| diagnostic.severity() == Severity::Error)
