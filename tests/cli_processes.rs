@@ -238,7 +238,8 @@ fn joining_can_be_repeated_and_refuses_what_a_hub_cannot_use() {
          users:\n- name: c\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: aws}}\n\
          contexts:\n- name: c\n  context: {cluster: c, user: c}\n",
     );
-    let arguments = ["cluster", "join", "c2", "--kubeconfig", &plugin, "--hub-kubeconfig", &hub, "--as-given"];
+    let arguments =
+        ["cluster", "join", "c2", "--kubeconfig", &plugin, "--hub-kubeconfig", &hub, "--as-given"];
     let refused = flotilla(arguments).with_code(2);
     assert!(
         refused.stderr.contains("logs in by `exec`") && refused.stderr.contains("hint: "),

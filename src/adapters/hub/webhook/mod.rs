@@ -76,9 +76,13 @@ impl WebhookObjects {
         let told = changed.clone();
         let connection = Connection::from_file(
             kubeconfig,
-            Arc::new(move |_, change| match change {
+            Arc::new(move |key, change| match change {
                 Change::Object(_) | Change::State(WatchState::Synced) => told.notify_one(),
-                Change::Malformed { .. } | Change::State(_) => {}
+                Change::State(WatchState::Failing { message, .. }) => {
+                    let kind = &key.gvk.kind;
+                    tracing::warn!(kind, message, "a watch of the webhook's objects fails, trying again");
+                }
+                Change::Malformed { .. } | Change::State(WatchState::Loading | WatchState::KindGone) => {}
             }),
         )
         .await?;
