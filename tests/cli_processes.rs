@@ -208,7 +208,7 @@ fn joining_can_be_repeated_and_refuses_what_a_hub_cannot_use() {
     let first = join("extra", &["--label", "site=home"]).with_code(0);
     let (on_cluster, on_hub) = first.stdout.split_once("on the hub:\n").unwrap();
     assert!(on_cluster.starts_with("on cluster extra:\nnamespace/flotilla-access created\n"), "{on_cluster}");
-    assert!(!on_cluster.contains("rolebinding/"), "nobody has said where Velero will be: {on_cluster}");
+    assert!(!on_cluster.contains("\nrolebinding/"), "nobody has said where Velero will be: {on_cluster}");
     assert_eq!(
         on_hub,
         "namespace/extra created\nsecret/flotilla-kubeconfig created\nmanagedcluster/extra created\n"

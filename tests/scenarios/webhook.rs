@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use crate::support::plane::process::free_port;
 use crate::support::stage::{Kind, kind, patience};
@@ -40,6 +41,22 @@ async fn authorities(world: &World, not: &str) -> String {
     text_of(&world.hub, "Secret", NAMESPACE, "flotilla-webhook", "/data/ca.crt", not).await
 }
 
+/// Connects once the certificate of this authority is served with: that is after it stands in the Secret.
+async fn connected(port: u16, connector: &tokio_rustls::TlsConnector) -> TlsStream<TcpStream> {
+    let served = async {
+        let mut rounds = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            rounds.tick().await;
+            let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let name = ServerName::try_from("flotilla-webhook.flotilla.svc").unwrap();
+            if let Ok(stream) = connector.connect(name, tcp).await {
+                return stream;
+            }
+        }
+    };
+    tokio::time::timeout(patience(), served).await.expect("the certificate is never served with")
+}
+
 /// Posts a review as an API server would, trusting the authority in the Secret alone.
 async fn post(port: u16, authorities: &str, review: &Value) -> (u16, Value) {
     let pem = base64::engine::general_purpose::STANDARD.decode(authorities).unwrap();
@@ -53,9 +70,7 @@ async fn post(port: u16, authorities: &str, review: &Value) -> (u16, Value) {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let name = ServerName::try_from("flotilla-webhook.flotilla.svc").unwrap();
-    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
+    let mut stream = connected(port, &tokio_rustls::TlsConnector::from(Arc::new(config))).await;
     let body = review.to_string();
     let head = format!(
         "POST /validate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
