@@ -206,14 +206,25 @@ fn joining_can_be_repeated_and_refuses_what_a_hub_cannot_use() {
         flotilla(arguments.iter().chain(more))
     };
     let first = join("extra", &["--label", "site=home"]).with_code(0);
+    let (on_cluster, on_hub) = first.stdout.split_once("on the hub:\n").unwrap();
+    assert!(on_cluster.starts_with("on cluster extra:\nnamespace/flotilla-access created\n"), "{on_cluster}");
+    assert!(!on_cluster.contains("\nrolebinding/"), "nobody has said where Velero will be: {on_cluster}");
     assert_eq!(
-        first.stdout,
+        on_hub,
         "namespace/extra created\nsecret/flotilla-kubeconfig created\nmanagedcluster/extra created\n"
     );
-    assert!(first.lines("note:")[0].contains("only leads there from this machine"), "{}", first.stderr);
-    let second = join("extra", &["--label", "site=work"]).with_code(0);
+    let notes = first.lines("note:").join("\n");
+    assert!(notes.contains("only leads there from this machine"), "{notes}");
+    assert!(notes.contains("join again once there is one, or with --velero-namespace"), "{notes}");
+    let second = join("extra", &["--label", "site=work", "--velero-namespace", "velero"]).with_code(0);
+    let (on_cluster, on_hub) = second.stdout.split_once("on the hub:\n").unwrap();
+    assert!(
+        on_cluster.ends_with("\nnamespace/velero created\nrolebinding/flotilla-access created\n"),
+        "{on_cluster}"
+    );
+    assert_eq!(on_cluster.matches(" created").count(), 2, "{on_cluster}");
     assert_eq!(
-        second.stdout,
+        on_hub,
         "namespace/extra unchanged\nsecret/flotilla-kubeconfig unchanged\nmanagedcluster/extra configured\n"
     );
     let listed = flotilla(["cluster", "list", "--kubeconfig", &hub]).with_code(0);
@@ -227,8 +238,9 @@ fn joining_can_be_repeated_and_refuses_what_a_hub_cannot_use() {
          users:\n- name: c\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: aws}}\n\
          contexts:\n- name: c\n  context: {cluster: c, user: c}\n",
     );
-    let refused =
-        flotilla(["cluster", "join", "c2", "--kubeconfig", &plugin, "--hub-kubeconfig", &hub]).with_code(2);
+    let arguments =
+        ["cluster", "join", "c2", "--kubeconfig", &plugin, "--hub-kubeconfig", &hub, "--as-given"];
+    let refused = flotilla(arguments).with_code(2);
     assert!(
         refused.stderr.contains("logs in by `exec`") && refused.stderr.contains("hint: "),
         "{}",
@@ -243,7 +255,7 @@ fn joining_can_be_repeated_and_refuses_what_a_hub_cannot_use() {
     let user = User::new(&fleet.kubeconfig("hub"));
     let c2 = User::key("v1", "Namespace", None, "c2");
     assert!(!user.has(&c2), "a cluster that does not answer does not join");
-    flotilla(arguments.iter().copied().chain(["--no-check"])).with_code(0);
+    flotilla(arguments.iter().copied().chain(["--as-given", "--no-check"])).with_code(0);
     assert!(user.has(&c2));
 }
 

@@ -13,12 +13,13 @@ use super::hub_access::hub_failure;
 use super::output;
 use super::signals::Signals;
 use crate::controller::{self, Candidate, HubOptions, Metrics, RunError};
-use crate::server::{Health, ListenError, Server};
+use crate::server::{Health, ListenError, Server, Webhook, WebhookStartError};
 
 const EXAMPLES: &str = "\
 Examples:
   flotilla hub                                       in a Pod, or with the current kubeconfig
   flotilla hub --kubeconfig hub.kubeconfig --listen 127.0.0.1:8080
+  flotilla hub --webhook                             with the admission webhook on port 8443
   curl http://127.0.0.1:8080/readyz
 
 It stops on SIGTERM and SIGINT. Exit codes: 0 stopped, 2 could not run.";
@@ -33,6 +34,13 @@ pub(crate) struct Options {
     /// Where to serve /healthz, /readyz and /metrics; port 0 takes any free one and prints it
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
+    /// Serve the admission webhook as well: HTTPS /validate, with which the API server of the hub refuses a ConfigMap
+    /// hdr-app-configmap that has mistakes in it (kustomize/components/webhook). Port 0 takes any free one and prints it
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "0.0.0.0:8443")]
+    webhook: Option<SocketAddr>,
+    /// Namespace on the hub of the webhook's Service and of the Secret with its certificate
+    #[arg(long, value_name = "NAMESPACE", env = "FLOTILLA_WEBHOOK_NAMESPACE", default_value = "flotilla")]
+    webhook_namespace: String,
     /// Namespace on the hub of the Lease flotilla-hub, which only one process holds; the others wait. Without it, this
     /// process takes it for granted that it is alone
     #[arg(long, value_name = "NAMESPACE", env = "FLOTILLA_LEASE_NAMESPACE")]
@@ -54,6 +62,10 @@ pub(crate) async fn run(options: Options) -> Outcome {
     if options.listen.port() == 0 {
         output::line(&format!("listening on {}", server.address()))?;
     }
+    let webhook = match options.webhook {
+        Some(listen) => Some(start_webhook(listen, &options).await?),
+        None => None,
+    };
     let candidate = options.lease_namespace.map(|namespace| Candidate {
         namespace,
         identity: options.identity.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
@@ -65,6 +77,8 @@ pub(crate) async fn run(options: Options) -> Outcome {
         stop.clone(),
     );
     tokio::pin!(work);
+    // It answers to the end.
+    let _webhook = webhook;
     loop {
         tokio::select! {
             ended = &mut work => return ended.map(|()| Exit::Success).map_err(|error| run_failure(&error)),
@@ -77,6 +91,21 @@ pub(crate) async fn run(options: Options) -> Outcome {
             }
         }
     }
+}
+
+async fn start_webhook(listen: SocketAddr, options: &Options) -> Result<Webhook, Failure> {
+    let started = Webhook::start(listen, options.kubeconfig.as_deref(), &options.webhook_namespace).await;
+    let webhook = started.map_err(|error| match &error {
+        WebhookStartError::Listen(error) => Failure::new(error.to_string())
+            .hint("choose another address or port with --webhook, or port 0 for any free one"),
+        WebhookStartError::Hub(error) => hub_failure(error),
+        WebhookStartError::Tls(message) => Failure::new(message),
+    })?;
+    tracing::info!(address = %webhook.address(), "serving the admission webhook");
+    if listen.port() == 0 {
+        output::line(&format!("webhook on {}", webhook.address()))?;
+    }
+    Ok(webhook)
 }
 
 /// The words for a hub that cannot run.

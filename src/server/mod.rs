@@ -1,6 +1,8 @@
-//! The HTTP endpoints of the hub process: `/healthz`, `/readyz` and `/metrics`.
+//! The HTTP endpoints of the hub process: `/healthz`, `/readyz` and `/metrics`; over TLS the admission webhook.
 //!
 //! Takes the state that the driver keeps; gives answers. Must not touch: the hub's objects, managed clusters.
+
+mod webhook;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::controller::Metrics;
+pub use webhook::{Webhook, WebhookStartError};
 
 /// What the endpoints tell of.
 #[derive(Debug, Clone)]

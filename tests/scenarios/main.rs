@@ -26,12 +26,15 @@ mod changes;
 mod collisions;
 mod configurations;
 mod hooks;
+mod installing;
+mod joining;
 mod kinds;
 mod leases;
 mod pacman;
 mod placements;
 mod restarts;
 mod templates;
+mod webhook;
 
 /// The policy that installs Velero.
 const INSTALL: &str = "oadp-hdr-app-install";

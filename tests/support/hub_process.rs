@@ -41,14 +41,15 @@ impl HubProcess {
         Self::Inside { task, stop, metrics }
     }
 
-    /// Starts the built program.
-    pub fn own(kubeconfig: &Path, log: &Path) -> Self {
+    /// Starts the built program, with further arguments.
+    pub fn own(kubeconfig: &Path, log: &Path, more: &[String]) -> Self {
         let port = free_port();
-        let arguments = [
+        let mut arguments = vec![
             "hub".to_owned(),
             format!("--kubeconfig={}", kubeconfig.display()),
             format!("--listen=127.0.0.1:{port}"),
         ];
+        arguments.extend_from_slice(more);
         let mut environment = Vec::new();
         if let Ok(filter) = std::env::var("RUST_LOG") {
             environment.push(("RUST_LOG", filter));

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flotilla::adapters::cluster::access;
 use flotilla::sim::clock::ClockMode;
 use flotilla::sim::faults::Fault;
 use flotilla::sim::server::Server;
@@ -116,14 +117,14 @@ impl Stage {
         }
     }
 
-    /// The kubeconfig of the Flotilla process: on real servers it may do no more than `kustomize/rbac.yaml` says.
+    /// The kubeconfig of the Flotilla process: on real servers it may do no more than `kustomize/` says, with the webhook.
     pub async fn hub_kubeconfig(&self, name: &str) -> String {
         match self {
             Self::StandIn(stage) => Self::server(stage, name).kubeconfig(),
             Self::Plane(plane) => {
                 let control_plane = plane.control_plane(name);
                 let admin = User::new(control_plane.kubeconfig()).await;
-                for file in ["namespace.yaml", "rbac.yaml"] {
+                for file in ["base/namespace.yaml", "base/rbac.yaml", "components/webhook/rbac.yaml"] {
                     admin.apply_text(&input::project_file(&format!("kustomize/{file}")), "flotilla").await;
                 }
                 control_plane.kubeconfig_with(&token(&admin, "flotilla", "flotilla").await)
@@ -151,6 +152,21 @@ impl Stage {
                 control_plane.kubeconfig_with(&token(&admin, ACCESS, "flotilla").await)
             }
         }
+    }
+
+    /// Plays the controller that fills in the token of the account that joining makes; the stand-in plays it by itself.
+    pub async fn fill_in_token(&self, cluster: &str) {
+        let Self::Plane(plane) = self else { return };
+        let admin = User::new(plane.control_plane(cluster).kubeconfig()).await;
+        let (namespace, account) = (access::ACCESS_NAMESPACE, access::ACCOUNT);
+        let secret = admin
+            .wait("the account's Secret", "Secret", Some(namespace), |secrets| secrets.get(account).cloned())
+            .await;
+        if secret["data"]["token"].is_string() {
+            return;
+        }
+        let token = token(&admin, namespace, account).await;
+        admin.merge("Secret", namespace, account, &json!({"stringData": {"token": token}})).await;
     }
 
     /// Makes all credentials of a cluster that were given out so far worthless.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use flotilla::api::object::GroupVersionKind;
 use flotilla::yaml;
 use futures::StreamExt;
+use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -34,6 +35,9 @@ pub fn resource(kind: &str) -> (ApiResource, bool) {
         "Pod" => ("v1", "pods", true),
         "Service" => ("v1", "services", true),
         "Event" => ("v1", "events", true),
+        "ValidatingWebhookConfiguration" => {
+            ("admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", false)
+        }
         "Lease" => ("coordination.k8s.io/v1", "leases", true),
         "Deployment" => ("apps/v1", "deployments", true),
         "ManagedCluster" => ("cluster.open-cluster-management.io/v1", "managedclusters", false),
@@ -109,6 +113,28 @@ impl User {
             }
             Err(error) => panic!("failed to apply {kind} {name}: {error}"),
         }
+    }
+
+    /// Tries to create an object; the error is the server's words.
+    pub async fn try_create(&self, manifest: &Value, namespace: &str, dry_run: bool) -> Result<(), String> {
+        let api = self.api(manifest["kind"].as_str().unwrap(), Some(namespace));
+        let object: DynamicObject = serde_json::from_value(manifest.clone()).unwrap();
+        let parameters = PostParams { dry_run, ..PostParams::default() };
+        match api.create(&parameters, &object).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) => Err(status.message),
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+
+    /// Whether this user may do something, by the server's own word: verb, group, resource, namespace.
+    pub async fn may(&self, verb: &str, group: &str, resource: &str, namespace: &str) -> bool {
+        let review: SelfSubjectAccessReview = serde_json::from_value(json!({"spec": {"resourceAttributes": {
+            "verb": verb, "group": group, "resource": resource, "namespace": namespace}}}))
+        .unwrap();
+        let reviews: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
+        let answer = reviews.create(&PostParams::default(), &review).await.unwrap();
+        answer.status.unwrap().allowed
     }
 
     /// Applies every document of a YAML text.

@@ -55,8 +55,19 @@ impl World {
         Self::start_hubs(&[names]).await.remove(0)
     }
 
-    /// Starts a stage with several hubs, each with clusters of its own, which share the object storage.
+    /// Starts a stage with several hubs, each with clusters of its own, which share the object storage, and joins those.
     pub async fn start_hubs(hubs: &[&[&str]]) -> Vec<Self> {
+        let worlds = Self::start_unjoined(hubs).await;
+        for world in &worlds {
+            for name in world.clusters.keys() {
+                world.join(name).await;
+            }
+        }
+        worlds
+    }
+
+    /// The same with clusters that have not joined.
+    pub async fn start_unjoined(hubs: &[&[&str]]) -> Vec<Self> {
         if std::env::var("RUST_LOG").is_ok() {
             // The first test of the process has done it already.
             let _ = tracing_subscriber::fmt()
@@ -76,11 +87,7 @@ impl World {
             let kubeconfig = stage.hub_kubeconfig(&hub_name(number)).await;
             std::fs::write(directory.path().join("hub.kubeconfig"), kubeconfig).unwrap();
             let hub = User::new(stage.kubeconfig(&hub_name(number))).await;
-            let world = Self { stage: Arc::clone(&stage), hub, clusters, process: None, directory };
-            for name in *names {
-                world.join(name).await;
-            }
-            worlds.push(world);
+            worlds.push(Self { stage: Arc::clone(&stage), hub, clusters, process: None, directory });
         }
         worlds
     }
@@ -96,6 +103,39 @@ impl World {
             )
             .await;
         self.write_credentials(name, &self.stage.credentials(name).await).await;
+    }
+
+    /// Joins a cluster by the command itself, as an administrator of both; answers what it printed.
+    pub async fn join_by_command(&self, name: &str, more: &[&str]) -> String {
+        let write = |file: &str, text: &str| {
+            let path = self.directory.path().join(file);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let cluster = write(&format!("{name}.kubeconfig"), &self.clusters[name].kubeconfig);
+        let hub = write("administrator.kubeconfig", &self.hub.kubeconfig);
+        let command = tokio::process::Command::new(env!("CARGO_BIN_EXE_flotilla"))
+            .args(["cluster", "join", name, "--kubeconfig"])
+            .arg(cluster)
+            .arg("--hub-kubeconfig")
+            .arg(hub)
+            .args(more)
+            .env_remove("KUBECONFIG")
+            .kill_on_drop(true)
+            .output();
+        let (output, ()) = tokio::join!(command, self.stage.fill_in_token(name));
+        let output = output.unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The kubeconfig with which the hub enters a cluster.
+    pub async fn given_kubeconfig(&self, cluster: &str) -> String {
+        let secret = self.hub.get("Secret", cluster, "flotilla-kubeconfig").await.unwrap();
+        let kubeconfig = secret["data"]["kubeconfig"].as_str().unwrap();
+        let kubeconfig = base64::engine::general_purpose::STANDARD.decode(kubeconfig).unwrap();
+        String::from_utf8(kubeconfig).unwrap()
     }
 
     /// Writes the kubeconfig Secret of a cluster.
@@ -118,14 +158,19 @@ impl World {
         let kubeconfig = self.hub_kubeconfig();
         self.process = Some(match stage::kind() {
             stage::Kind::StandIn => HubProcess::inside(kubeconfig, None),
-            stage::Kind::Plane => HubProcess::own(&kubeconfig, &self.hub_log()),
+            stage::Kind::Plane => HubProcess::own(&kubeconfig, &self.hub_log(), &[]),
         });
     }
 
     /// Starts Flotilla as a program of its own, which [`World::kill_hub`] kills with SIGKILL.
     pub fn start_hub_program(&mut self) {
+        self.start_hub_program_with(&[]);
+    }
+
+    /// The same with further arguments.
+    pub fn start_hub_program_with(&mut self, arguments: &[String]) {
         let kubeconfig = self.hub_kubeconfig();
-        self.process = Some(HubProcess::own(&kubeconfig, &self.hub_log()));
+        self.process = Some(HubProcess::own(&kubeconfig, &self.hub_log(), arguments));
     }
 
     fn hub_log(&self) -> std::path::PathBuf {
@@ -248,10 +293,7 @@ impl World {
     /// Makes the credentials with which the hub enters a cluster worthless, and waits until they are refused: a real server
     /// remembers for some seconds that it accepted them.
     pub async fn revoke_credentials(&self, cluster: &str) {
-        let secret = self.hub.get("Secret", cluster, "flotilla-kubeconfig").await.unwrap();
-        let kubeconfig = secret["data"]["kubeconfig"].as_str().unwrap();
-        let kubeconfig = base64::engine::general_purpose::STANDARD.decode(kubeconfig).unwrap();
-        let given = client(&String::from_utf8(kubeconfig).unwrap()).await;
+        let given = client(&self.given_kubeconfig(cluster).await).await;
         self.stage.revoke(cluster).await;
         let refused = async {
             let mut asked = tokio::time::interval(Duration::from_millis(200));

@@ -55,6 +55,15 @@ impl Connection {
         Self::new(kubeconfig::from_file(path).await?, listener)
     }
 
+    /// From a context of a person's kubeconfig file; the current one when `None`. The person may log in by a program.
+    pub async fn from_context(
+        path: &Path,
+        context: Option<&str>,
+        listener: Listener,
+    ) -> Result<Self, KubeconfigError> {
+        Self::new(kubeconfig::from_context(path, context).await?, listener)
+    }
+
     pub(super) fn new(config: kube::Config, listener: Listener) -> Result<Self, KubeconfigError> {
         let server = without_user(&config.cluster_url);
         let client = kube::Client::try_from(config.clone())

@@ -41,11 +41,16 @@ pub(super) async fn from_secret(text: &SecretString) -> Result<kube::Config, Kub
     let kubeconfig = Kubeconfig::from_yaml(text.expose_secret())
         .map_err(|_| KubeconfigError::Unreadable { reason: "it is not YAML of kind Config".to_owned() })?;
     check_self_contained(&kubeconfig)?;
-    configuration(kubeconfig).await
+    configuration(kubeconfig, None).await
 }
 
-async fn configuration(kubeconfig: Kubeconfig) -> Result<kube::Config, KubeconfigError> {
-    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+async fn configuration(
+    kubeconfig: Kubeconfig,
+    context: Option<&str>,
+) -> Result<kube::Config, KubeconfigError> {
+    let options =
+        KubeConfigOptions { context: context.map(ToOwned::to_owned), ..KubeConfigOptions::default() };
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
         .map_err(|error| KubeconfigError::Unusable { reason: error.to_string() })?;
     config.connect_timeout = Some(super::connection::CONNECT_TIMEOUT);
@@ -54,15 +59,20 @@ async fn configuration(kubeconfig: Kubeconfig) -> Result<kube::Config, Kubeconfi
     Ok(config)
 }
 
+/// Reads a kubeconfig file of a person, and takes one of its contexts.
+pub(super) async fn from_context(
+    path: &Path,
+    context: Option<&str>,
+) -> Result<kube::Config, KubeconfigError> {
+    let kubeconfig = Kubeconfig::read_from(path)
+        .map_err(|error| KubeconfigError::Unreadable { reason: format!("{}: {error}", path.display()) })?;
+    configuration(kubeconfig, context).await
+}
+
 /// Reads a kubeconfig file, or the in-cluster configuration and the usual places when there is none.
 pub(super) async fn from_file(path: Option<&Path>) -> Result<kube::Config, KubeconfigError> {
     match path {
-        Some(path) => {
-            let kubeconfig = Kubeconfig::read_from(path).map_err(|error| KubeconfigError::Unreadable {
-                reason: format!("{}: {error}", path.display()),
-            })?;
-            configuration(kubeconfig).await
-        }
+        Some(path) => from_context(path, None).await,
         None => kube::Config::infer()
             .await
             .map_err(|error| KubeconfigError::Unusable { reason: error.to_string() }),

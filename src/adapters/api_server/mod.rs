@@ -8,6 +8,7 @@ mod error;
 mod impersonation;
 mod kinds;
 pub mod kubeconfig;
+pub mod put;
 mod snapshot;
 mod watch;
 mod writes;

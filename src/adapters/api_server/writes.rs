@@ -176,13 +176,28 @@ impl Connection {
         gvk: &GroupVersionKind,
         namespace: Option<&str>,
     ) -> Result<Vec<Manifest>, ApiError> {
+        self.pages(gvk, namespace, kube::api::ListParams::default()).await
+    }
+
+    /// All objects of a kind with one name, in whatever namespace, read past every cache.
+    pub async fn namesakes(&self, gvk: &GroupVersionKind, name: &str) -> Result<Vec<Manifest>, ApiError> {
+        let parameters = kube::api::ListParams::default().fields(&format!("metadata.name={name}"));
+        self.pages(gvk, None, parameters).await
+    }
+
+    async fn pages(
+        &self,
+        gvk: &GroupVersionKind,
+        namespace: Option<&str>,
+        parameters: kube::api::ListParams,
+    ) -> Result<Vec<Manifest>, ApiError> {
         let api = match self.api(gvk, namespace).await {
             Ok(api) => api,
             Err(ApiError::NotFound { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let mut objects = Vec::new();
-        let mut parameters = kube::api::ListParams::default().limit(500);
+        let mut parameters = parameters.limit(500);
         loop {
             let page = self.within_limit(api.list(&parameters)).await?;
             for object in &page.items {

@@ -1,7 +1,8 @@
-//! One managed cluster: its connection and the pushing of a plan to it.
+//! One managed cluster: its connection, the account under which the hub enters it, and the pushing of a plan to it.
 //!
 //! Takes plans; gives what came of every step. "Not connected" is an ordinary value. Must not touch: the hub, compliance.
 
+pub mod access;
 mod facts;
 mod push;
 

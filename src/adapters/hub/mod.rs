@@ -10,6 +10,7 @@ pub mod membership;
 mod replicas;
 mod service_accounts;
 mod statuses;
+pub mod webhook;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kube::config::{AuthInfo, Cluster, Kubeconfig, NamedAuthInfo, NamedCluster};
+use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
 use secrecy::SecretString;
 use thiserror::Error;
 
@@ -94,6 +94,33 @@ pub struct Flattened {
 
 /// Reads a kubeconfig file and embeds what its context refers to. Without `context` the current one is taken.
 pub fn flatten(path: &Path, context: Option<&str>) -> Result<Flattened, FlattenError> {
+    let selected = select(path, context)?;
+    let user = embedded_user(&selected.shown, &selected.user_name, selected.user.clone())?;
+    written(selected, user)
+}
+
+/// The same for another user, who has a token: the person of the file is left out.
+pub fn flatten_with_token(
+    path: &Path,
+    context: Option<&str>,
+    token: &SecretString,
+) -> Result<Flattened, FlattenError> {
+    let selected = select(path, context)?;
+    let user = AuthInfo { token: Some(token.clone()), ..AuthInfo::default() };
+    written(Selected { user_name: "flotilla".to_owned(), ..selected }, user)
+}
+
+/// What a context of a file leads to.
+struct Selected {
+    shown: String,
+    context: String,
+    cluster_name: String,
+    cluster: Cluster,
+    user_name: String,
+    user: AuthInfo,
+}
+
+fn select(path: &Path, context: Option<&str>) -> Result<Selected, FlattenError> {
     let shown = path.display().to_string();
     let unreadable = |source| FlattenError::Unreadable { path: shown.clone(), source };
     std::fs::metadata(path).map_err(unreadable)?;
@@ -107,9 +134,7 @@ pub fn flatten(path: &Path, context: Option<&str>) -> Result<Flattened, FlattenE
         name: named.to_owned(),
     };
     let named_context = whole.contexts.into_iter().find(|candidate| candidate.name == name);
-    let Some((kept, inner)) =
-        named_context.and_then(|named| named.context.clone().map(|inner| (named, inner)))
-    else {
+    let Some(inner) = named_context.and_then(|named| named.context) else {
         return Err(dangling("context", &name));
     };
     let cluster = whole
@@ -118,34 +143,47 @@ pub fn flatten(path: &Path, context: Option<&str>) -> Result<Flattened, FlattenE
         .find(|candidate| candidate.name == inner.cluster)
         .and_then(|named| named.cluster)
         .ok_or_else(|| dangling("cluster", &inner.cluster))?;
-    let user_name = inner.user.clone().unwrap_or_default();
+    let user_name = inner.user.unwrap_or_default();
     let user = whole
         .auth_infos
         .into_iter()
         .find(|candidate| candidate.name == user_name)
         .and_then(|named| named.auth_info)
         .ok_or_else(|| dangling("user", &user_name))?;
+    Ok(Selected { shown, context: name, cluster_name: inner.cluster, cluster, user_name, user })
+}
+
+fn written(selected: Selected, user: AuthInfo) -> Result<Flattened, FlattenError> {
+    let Selected { shown, context, cluster_name, cluster, user_name, user: _ } = selected;
     let server = cluster.server.clone().unwrap_or_default();
     let flat = Kubeconfig {
         api_version: Some("v1".to_owned()),
         kind: Some("Config".to_owned()),
-        current_context: Some(name.clone()),
+        current_context: Some(context.clone()),
+        contexts: vec![NamedContext {
+            name: context.clone(),
+            context: Some(Context {
+                cluster: cluster_name.clone(),
+                user: Some(user_name.clone()),
+                ..Context::default()
+            }),
+            ..NamedContext::default()
+        }],
         clusters: vec![NamedCluster {
-            name: inner.cluster.clone(),
+            name: cluster_name,
             cluster: Some(embedded_cluster(&shown, cluster)?),
             ..NamedCluster::default()
         }],
         auth_infos: vec![NamedAuthInfo {
-            name: user_name.clone(),
-            auth_info: Some(embedded_user(&shown, &user_name, user)?),
+            name: user_name,
+            auth_info: Some(user),
             ..NamedAuthInfo::default()
         }],
-        contexts: vec![kept],
         ..Kubeconfig::default()
     };
     let text = serde_json::to_value(&flat).ok().and_then(|value| yaml::write(&value).ok());
     match text {
-        Some(text) => Ok(Flattened { text: SecretString::from(text), server, context: name }),
+        Some(text) => Ok(Flattened { text: SecretString::from(text), server, context }),
         None => Err(FlattenError::Unwritable { path: shown }),
     }
 }
@@ -247,6 +285,22 @@ mod tests {
         assert!(cluster.certificate_authority.is_none());
         assert_eq!((read.contexts.len(), read.auth_infos.len()), (1, 1));
         assert!(!format!("{flat:?}").contains("top-secret"));
+    }
+
+    #[test]
+    fn another_user_takes_the_place_of_the_person() {
+        let (_directory, path) = file(FILE);
+        let token = SecretString::from("given".to_owned());
+        let flat = flatten_with_token(&path, Some("two"), &token).unwrap();
+        let read: Kubeconfig = Kubeconfig::from_yaml(flat.text.expose_secret()).unwrap();
+        let [user] = read.auth_infos.as_slice() else { panic!("one user: {read:?}") };
+        let info = user.auth_info.as_ref().unwrap();
+        assert_eq!(info.token.as_ref().unwrap().expose_secret(), "given");
+        assert!(info.exec.is_none(), "nothing of the person is left");
+        let context = read.contexts[0].context.as_ref().unwrap();
+        assert_eq!(context.user.as_ref(), Some(&user.name));
+        let cluster = read.clusters[0].cluster.as_ref().unwrap();
+        assert_eq!(cluster.certificate_authority_data.as_deref(), Some("Q0E="));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::adapters::hub::membership::{self, Done, NamespaceFate};
+use crate::adapters::api_server::put::Done;
+use crate::adapters::hub::membership::{self, NamespaceFate};
 use crate::api::object::Manifest;
 use crate::api::ocm::names;
 use crate::cli::exit::{Exit, Failure, Outcome};

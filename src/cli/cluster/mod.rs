@@ -1,5 +1,6 @@
 //! `flotilla cluster`: managed clusters join, leave and are listed.
 
+mod account;
 mod join;
 mod leave;
 mod list;

@@ -30,7 +30,7 @@ const EXAMPLES: &str = "\
 Examples:
   flotilla render policies configmaps/demo.yaml clusters.yaml
   flotilla render -n flotilla-policies policies config.yaml clusters.yaml --cluster c1 -o json
-  kubectl kustomize kustomize | flotilla render - clusters.yaml
+  kubectl kustomize policies | flotilla render -n flotilla-policies - clusters.yaml
 
 The input needs the policies, their sets, placements and bindings, the objects that they look up on the hub (a ConfigMap, as
 a rule), and ManagedClusters with labels; in any order, from files and directories. Look-ups on the clusters find nothing,

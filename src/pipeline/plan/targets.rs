@@ -94,7 +94,11 @@ pub(super) fn find(
     let outline = outline(index, check, written)?;
     let facts = match context.observed.kind(&outline.gvk) {
         Answer::Found(facts) => facts,
-        Answer::NotYetKnown => return Err(Stop::Waiting(BTreeSet::from([list(&outline.gvk, None)]))),
+        Answer::NotYetKnown => {
+            // Where a namespace is named, the hub may have no right to look at the others.
+            let namespace = Some(outline.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+            return Err(Stop::Waiting(BTreeSet::from([list(&outline.gvk, namespace)])));
+        }
         Answer::NotFound | Answer::KindNotInstalled | Answer::Denied(_) => {
             let _ = context.observed.list(&outline.gvk, None);
             return Err(Stop::NoKind(outline.gvk));

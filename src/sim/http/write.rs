@@ -2,6 +2,8 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::kinds::{Origin, Scope};
@@ -33,11 +35,20 @@ pub(super) fn create(call: &Call, target: &Target) -> Result<Response, ApiError>
     Options::Create.check(call)?;
     let object = call.body_object(&target.kind)?;
     decode::check_type(&call.server.store().kinds(), target, &object)?;
+    let object = with_token(call, target, object);
     let duplicates = decode::duplicates(&call.body);
     let options = WriteOptions { duplicates, ..call.write_options(Endpoint::Main) };
     let written =
         call.server.store().write(|state| state.create(&target.kind, namespace, object, &options))?;
     answer(call, target, StatusCode::CREATED, &written)
+}
+
+/// Plays the controller that fills in the tokens of service accounts: there is one token, and it is filled in at once.
+fn with_token(call: &Call, target: &Target, mut object: Value) -> Value {
+    if target.kind.is("", "Secret") && object["type"] == "kubernetes.io/service-account-token" {
+        object["data"]["token"] = json!(STANDARD.encode(call.server.token()));
+    }
+    object
 }
 
 /// `PUT` of an object.
