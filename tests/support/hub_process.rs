@@ -33,7 +33,7 @@ pub enum HubProcess {
 impl HubProcess {
     /// Starts one inside this process; a candidate works only while it holds the Lease.
     pub fn inside(kubeconfig: PathBuf, candidate: Option<Candidate>) -> Self {
-        let options = HubOptions { kubeconfig: Some(kubeconfig), candidate };
+        let options = HubOptions { kubeconfig: Some(kubeconfig), candidate, ..HubOptions::default() };
         let stop = CancellationToken::new();
         let metrics: Arc<Metrics> = Arc::default();
         let ready = Arc::new(AtomicBool::new(false));
