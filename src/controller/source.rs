@@ -3,7 +3,7 @@
 //! It goes beside the hub loop and never holds it up. What does not validate is not applied at all: what was applied before
 //! stays, and the record says why. Must not hold rules: which objects and steps, `pipeline::source` decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +73,10 @@ enum Fault {
 }
 
 impl Fault {
+    fn unless_empty(refused: Vec<String>) -> Result<(), Self> {
+        if refused.is_empty() { Ok(()) } else { Err(Self::Refused(refused)) }
+    }
+
     fn findings(&self) -> Vec<String> {
         match self {
             Self::Invalid(findings) | Self::Refused(findings) => findings.clone(),
@@ -90,7 +94,7 @@ struct Seen {
 /// Runs until it is dropped.
 pub(super) async fn run(shared: Arc<Shared>, options: SourceOptions, trigger: Trigger) {
     let mut asked = trigger.0.subscribe();
-    let mut source = Source { shared, options, seen: None, good: None };
+    let mut source = Source { shared, options, seen: None, good: None, settled: BTreeMap::new() };
     let mut backoff = Backoff::default();
     loop {
         let interval = source.options.interval;
@@ -117,6 +121,8 @@ struct Source {
     seen: Option<Seen>,
     /// What this process has applied last as a whole.
     good: Option<(String, Desired)>,
+    /// The `resourceVersion` of each object as it was after that: what has not changed since is not sent again.
+    settled: BTreeMap<Identity, String>,
 }
 
 impl Source {
@@ -208,14 +214,14 @@ impl Source {
 
     /// Brings the hub to a set. One that is not in force yet is tried as a whole before anything is written.
     async fn apply(
-        &self,
+        &mut self,
         revision: &str,
         set: &Desired,
         record: &Record,
         ledger: &mut Ledger,
     ) -> Result<(), Fault> {
-        let live = self.live(set, &ledger.inventory).await.map_err(Fault::Look)?;
-        let steps = plan(set, &ledger.inventory, &live);
+        let found = self.found(set, &ledger.inventory).await.map_err(Fault::Look)?;
+        let mut steps = plan(set, &ledger.inventory, &found.live);
         if !steps.foreign.is_empty() {
             let told = |identity: &Identity| {
                 format!(
@@ -224,38 +230,47 @@ impl Source {
             };
             return Err(Fault::Refused(steps.foreign.iter().map(told).collect()));
         }
-        if record.revision != revision {
-            self.send(&steps, Mode::DryRun, None).await?;
+        if record.revision == revision {
+            let is_settled = |identity| {
+                self.settled
+                    .get(identity)
+                    .is_some_and(|version| found.versions.get(identity) == Some(version))
+            };
+            steps.update.retain(|(identity, _)| !is_settled(identity));
+        } else {
+            self.settled.clear();
+            self.send(&steps, Mode::DryRun).await?;
         }
         let intended = ledger.inventory.intended(&steps);
         if intended != ledger.inventory {
             ledger.inventory = intended;
             self.keep(record, ledger).await?;
         }
-        self.send(&steps, Mode::Real, Some(&mut ledger.inventory)).await?;
+        let (written, refused) = self.send_all(&steps, Mode::Real).await;
+        for (identity, written) in written {
+            ledger.inventory.applied(&identity, &written);
+            let version = written.resource_version().unwrap_or_default().to_owned();
+            self.settled.insert(identity, version);
+        }
+        refused?;
         self.prune(&steps, &mut ledger.inventory).await
     }
 
-    /// Sends every object, and tells all that are refused.
-    async fn send(
-        &self,
-        steps: &Steps,
-        mode: Mode,
-        mut inventory: Option<&mut Inventory>,
-    ) -> Result<(), Fault> {
-        let mut refused = Vec::new();
+    async fn send(&self, steps: &Steps, mode: Mode) -> Result<(), Fault> {
+        self.send_all(steps, mode).await.1
+    }
+
+    /// Sends every object; what was written, and all that is refused.
+    async fn send_all(&self, steps: &Steps, mode: Mode) -> (Vec<(Identity, Manifest)>, Result<(), Fault>) {
+        let (mut written, mut refused) = (Vec::new(), Vec::new());
         for (identity, manifest) in steps.update.iter().chain(&steps.create) {
             match self.shared.hub.apply_from_source(manifest, mode).await {
-                Ok(written) => {
-                    if let Some(inventory) = &mut inventory {
-                        inventory.applied(identity, &written);
-                    }
-                }
-                Err(error) if error.concerns_connection() => return Err(Fault::Look(error)),
+                Ok(object) => written.push((identity.clone(), object)),
+                Err(error) if error.concerns_connection() => return (written, Err(Fault::Look(error))),
                 Err(error) => refused.push(format!("{identity}: {error}")),
             }
         }
-        if refused.is_empty() { Ok(()) } else { Err(Fault::Refused(refused)) }
+        (written, Fault::unless_empty(refused))
     }
 
     async fn prune(&self, steps: &Steps, inventory: &mut Inventory) -> Result<(), Fault> {
@@ -270,26 +285,28 @@ impl Source {
                 Err(error) => refused.push(format!("failed to delete {}: {error}", removal.identity)),
             }
         }
-        if refused.is_empty() { Ok(()) } else { Err(Fault::Refused(refused)) }
+        Fault::unless_empty(refused)
     }
 
-    /// The uids of what is on the hub of a set and of what was applied before.
-    async fn live(&self, set: &Desired, inventory: &Inventory) -> Result<Live, ApiError> {
+    /// What is on the hub of a set and of what was applied before.
+    async fn found(&self, set: &Desired, inventory: &Inventory) -> Result<Found, ApiError> {
         let wanted = set.objects().map(|(identity, manifest)| (manifest.gvk(), identity.namespace.clone()));
         let known = inventory
             .entries
             .iter()
             .map(|(identity, entry)| (identity.key(&entry.version).gvk, identity.namespace.clone()));
         let places: BTreeSet<(GroupVersionKind, String)> = wanted.chain(known).collect();
-        let mut live = Live::new();
+        let mut found = Found { live: Live::new(), versions: BTreeMap::new() };
         for (gvk, namespace) in places {
             for object in self.shared.hub.connection().list(&gvk, Some(&namespace)).await? {
                 if let (Some(identity), Some(uid)) = (Identity::of(&object), object.uid()) {
-                    live.insert(identity, uid.to_owned());
+                    let version = object.resource_version().unwrap_or_default();
+                    found.versions.insert(identity.clone(), version.to_owned());
+                    found.live.insert(identity, uid.to_owned());
                 }
             }
         }
-        Ok(live)
+        Ok(found)
     }
 
     /// Writes the record, if it differs, and reads it again for the next write.
@@ -304,6 +321,12 @@ impl Source {
         ledger.stored = hub.source_record(place.0, place.1).await.map_err(Fault::Record)?;
         Ok(())
     }
+}
+
+/// Uids and `resourceVersion`s of objects of the hub.
+struct Found {
+    live: Live,
+    versions: BTreeMap<Identity, String>,
 }
 
 /// The record as the hub has it, and the inventory as it is now.

@@ -31,6 +31,7 @@ mod leases;
 mod pacman;
 mod placements;
 mod restarts;
+mod sources;
 mod templates;
 
 /// The policy that installs Velero.

@@ -33,7 +33,11 @@ pub enum HubProcess {
 impl HubProcess {
     /// Starts one inside this process; a candidate works only while it holds the Lease.
     pub fn inside(kubeconfig: PathBuf, candidate: Option<Candidate>) -> Self {
-        let options = HubOptions { kubeconfig: Some(kubeconfig), candidate, ..HubOptions::default() };
+        Self::with_options(HubOptions { kubeconfig: Some(kubeconfig), candidate, ..HubOptions::default() })
+    }
+
+    /// Starts one inside this process with options of choice.
+    pub fn with_options(options: HubOptions) -> Self {
         let stop = CancellationToken::new();
         let metrics: Arc<Metrics> = Arc::default();
         let ready = Arc::new(AtomicBool::new(false));
@@ -42,13 +46,15 @@ impl HubProcess {
     }
 
     /// Starts the built program.
-    pub fn own(kubeconfig: &Path, log: &Path) -> Self {
+    pub fn own(kubeconfig: &Path, log: &Path, sources: &[String]) -> Self {
         let port = free_port();
-        let arguments = [
+        let mut arguments = vec![
             "hub".to_owned(),
             format!("--kubeconfig={}", kubeconfig.display()),
             format!("--listen=127.0.0.1:{port}"),
+            "--source-interval=1s".to_owned(),
         ];
+        arguments.extend(sources.iter().map(|source| format!("--source={source}")));
         let mut environment = Vec::new();
         if let Ok(filter) = std::env::var("RUST_LOG") {
             environment.push(("RUST_LOG", filter));

@@ -342,4 +342,28 @@ mod tests {
         assert!(text.contains("ns/backup: 1 of 2 clusters\n  c1  in   "), "{text}");
         assert!(text.contains("ns/set       NonCompliant   All policies are reporting status\n"), "{text}");
     }
+
+    #[test]
+    fn sources_are_told_with_what_is_wrong() {
+        let record = |name: &str, revision: &str, seen: &str, error: &str| {
+            Arc::new(
+                Manifest::parse(json!({"apiVersion": "v1", "kind": "ConfigMap",
+                    "metadata": {"name": "r", "labels": {"flotilla.dev/source": name}},
+                    "data": {"address": "dir:///a", "revision": revision, "seen": seen, "error": error}}))
+                .unwrap(),
+            )
+        };
+        let mut report = sample();
+        report.sources =
+            SourceReport::all(&[record("two", "r1", "r2", "one\ntwo"), record("one", "", "", "gone")]);
+        let text = super::super::table::text(&report, false);
+        assert!(
+            text.ends_with(
+                "source one (dir:///a): nothing yet\n  not applied as it is:\n    gone\n\
+                 source two (dir:///a): r1\n  not applied: r2\n    one\n    two\n"
+            ),
+            "{text}"
+        );
+        assert_eq!(serde_json::to_value(&report).unwrap()["sources"][1]["seen"], "r2");
+    }
 }

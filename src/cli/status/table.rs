@@ -143,8 +143,11 @@ fn sources(report: &Report) -> String {
         let applied = if record.revision.is_empty() { "nothing yet" } else { &record.revision };
         let _written = writeln!(text, "source {name} ({}): {applied}", record.address);
         if !record.error.is_empty() {
-            let seen = if record.seen == record.revision { "" } else { &record.seen };
-            let _written = writeln!(text, "  not applied: {seen}");
+            let _written = if record.seen == record.revision {
+                writeln!(text, "  not applied as it is:")
+            } else {
+                writeln!(text, "  not applied: {}", record.seen)
+            };
             for finding in record.error.lines() {
                 let _written = writeln!(text, "    {finding}");
             }

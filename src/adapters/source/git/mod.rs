@@ -38,7 +38,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { pack_bytes: 64 << 20, objects: 50_000, file_bytes: 1 << 20, bytes: 16 << 20 }
+        Self { pack_bytes: 32 << 20, objects: 50_000, file_bytes: 1 << 20, bytes: 16 << 20 }
     }
 }
 
