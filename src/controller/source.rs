@@ -231,7 +231,7 @@ impl Source {
             return Err(Fault::Refused(steps.foreign.iter().map(told).collect()));
         }
         if record.revision == revision {
-            let is_settled = |identity| {
+            let is_settled = |identity: &Identity| {
                 self.settled
                     .get(identity)
                     .is_some_and(|version| found.versions.get(identity) == Some(version))
