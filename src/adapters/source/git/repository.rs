@@ -42,7 +42,9 @@ impl Commit {
         }
         let repository = Repository::init_bare(directory).map_err(fault("prepare a repository"))?;
         let odb = repository.odb().map_err(fault("open its objects"))?;
-        let mut index = Indexer::new(Some(&odb), &directory.join("objects/pack"), 0o600, true)
+        // A commit without its history names a parent that is not there: only what is read must be.
+        let is_complete = false;
+        let mut index = Indexer::new(Some(&odb), &directory.join("objects/pack"), 0o600, is_complete)
             .map_err(fault("take in the pack"))?;
         let most = limits.objects;
         index.progress(move |progress| progress.total_objects() as u64 <= most);
