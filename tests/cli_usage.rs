@@ -64,6 +64,24 @@ fn wrong_usage_ends_with_two() {
 }
 
 #[test]
+fn a_source_that_cannot_be_used_is_told_without_what_may_be_a_password() {
+    for (sources, part) in [
+        (&["git+https://fleet:hunter2@h/r"][..], "credentials do not belong in an address"),
+        (&["git+https://h/r?password=hunter2"], "there is no parameter \"password\""),
+        (&["https://fleet:hunter2@h/r"], "its scheme must be git+https"),
+        (&["git+https://h/r", "dir:///etc/fleet"], "two have the name fleet"),
+    ] {
+        let arguments = sources.iter().flat_map(|source| ["--source", source]);
+        let ended = flotilla(["hub"].into_iter().chain(arguments)).with_code(2);
+        assert_eq!(ended.lines("error: failed to read the source").len(), 1, "{}", ended.stderr);
+        assert_eq!(ended.lines("hint: ").len(), 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains(part) && !ended.stderr.contains("hunter2"), "{}", ended.stderr);
+    }
+    let ended = flotilla(["hub", "--source", "dir:///a", "--source-interval", "10ms"]).with_code(2);
+    assert!(ended.stderr.contains("it must be a second or more"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_reader_that_leaves_is_no_error() {
     let mut child = Command::new(FLOTILLA)
         .args(["completions", "bash"])

@@ -265,6 +265,12 @@ impl Manifest {
         self.with_metadata("name", Some(name))
     }
 
+    /// The same object with a uid: a write of it is refused when the server has another object of the name.
+    #[must_use]
+    pub fn with_uid(self, uid: &str) -> Self {
+        self.with_metadata("uid", Some(uid))
+    }
+
     /// The same object with another value of a top-level field (`None` removes the field).
     #[must_use]
     pub fn with_field(mut self, field: &str, value: Option<Value>) -> Self {

@@ -1,9 +1,11 @@
 //! `flotilla hub`: the process that drives the fleet.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
@@ -11,8 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::exit::{Exit, Failure, Outcome};
 use super::hub_access::hub_failure;
 use super::output;
-use super::signals::Signals;
-use crate::controller::{self, Candidate, HubOptions, Metrics, RunError};
+use super::signals::{Hangups, Signals};
+use crate::adapters::source::git::Limits;
+use crate::controller::{self, Candidate, HubOptions, Metrics, RunError, SourceOptions, Trigger};
+use crate::pipeline::config::go_duration::{GoDuration, GoDurationError};
+use crate::pipeline::source::SourceAddress;
 use crate::server::{Health, ListenError, Server, Webhook, WebhookStartError};
 
 const EXAMPLES: &str = "\
@@ -21,8 +26,10 @@ Examples:
   flotilla hub --kubeconfig hub.kubeconfig --listen 127.0.0.1:8080
   flotilla hub --webhook                             with the admission webhook on port 8443
   curl http://127.0.0.1:8080/readyz
+  flotilla hub --source 'git+https://git.example.org/fleet.git//hub?ref=main&namespace=policies'
+  curl -X POST http://127.0.0.1:8080/sources/look
 
-It stops on SIGTERM and SIGINT. Exit codes: 0 stopped, 2 could not run.";
+It stops on SIGTERM and SIGINT, and looks at its sources on SIGHUP. Exit codes: 0 stopped, 2 could not run.";
 
 /// Run the hub: select clusters, render policies, push them, report compliance
 #[derive(Debug, Args)]
@@ -48,15 +55,67 @@ pub(crate) struct Options {
     /// Name of this process in the Lease. Default: a random one
     #[arg(long, value_name = "NAME", env = "POD_NAME")]
     identity: Option<String>,
+    /// Apply what a git repository or a directory holds to the hub: git+https://HOST/REPOSITORY//PATH?ref=REF, git+ssh://,
+    /// git+file:// or dir:///PATH; may be given several times, with another name= each
+    #[arg(long = "source", value_name = "ADDRESS")]
+    sources: Vec<String>,
+    /// How often sources are looked at, as in 30s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = interval)]
+    source_interval: Duration,
+    /// Namespace on the hub of the sources' records (ConfigMaps flotilla-source-NAME) and credentials. Default: that of the
+    /// Lease, or flotilla
+    #[arg(long, value_name = "NAMESPACE")]
+    source_namespace: Option<String>,
+}
+
+/// At least a second: a source is asked no more often.
+fn interval(text: &str) -> Result<Duration, String> {
+    let duration: GoDuration = text.parse().map_err(|error: GoDurationError| error.to_string())?;
+    match u64::try_from(duration.nanoseconds()) {
+        Ok(nanoseconds) if nanoseconds >= 1_000_000_000 => Ok(Duration::from_nanos(nanoseconds)),
+        Ok(_) | Err(_) => Err("it must be a second or more".to_owned()),
+    }
+}
+
+/// The sources, each with a name of its own. The addresses are read here and not by clap, whose errors repeat the argument: it
+/// might hold a password.
+fn sources(options: &Options) -> Result<Vec<SourceOptions>, Failure> {
+    let namespace = options
+        .source_namespace
+        .clone()
+        .or_else(|| options.lease_namespace.clone())
+        .unwrap_or_else(|| "flotilla".to_owned());
+    let mut names = BTreeSet::new();
+    let mut sources = Vec::new();
+    for text in &options.sources {
+        let address = SourceAddress::parse(text).map_err(|error| {
+            Failure::new(error.to_string()).hint("`flotilla hub --help` shows what an address looks like")
+        })?;
+        if !names.insert(address.name.clone()) {
+            let told = format!("failed to read the sources: two have the name {}", address.name);
+            return Err(Failure::new(told).hint("give each another one: ?name=NAME"));
+        }
+        let (namespace, interval) = (namespace.clone(), options.source_interval);
+        sources.push(SourceOptions { address, namespace, interval, limits: Limits::default() });
+    }
+    Ok(sources)
 }
 
 /// Runs the command.
 pub(crate) async fn run(options: Options) -> Outcome {
     let mut signals = Signals::listen()?;
+    let mut hangups = Hangups::listen()?;
+    let sources = sources(&options)?;
+    let trigger = Trigger::default();
     let stop = CancellationToken::new();
     let ready = Arc::new(AtomicBool::new(false));
     let metrics = Arc::new(Metrics::default());
-    let health = Health { ready: ready.clone(), stop: stop.clone(), metrics: metrics.clone() };
+    let health = Health {
+        ready: ready.clone(),
+        stop: stop.clone(),
+        metrics: metrics.clone(),
+        trigger: (!sources.is_empty()).then(|| trigger.clone()),
+    };
     let server = Server::start(options.listen, health).await.map_err(|error| listen_failure(&error))?;
     tracing::info!(address = %server.address(), "serving /healthz, /readyz and /metrics");
     if options.listen.port() == 0 {
@@ -71,7 +130,7 @@ pub(crate) async fn run(options: Options) -> Outcome {
         identity: options.identity.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
     });
     let work = controller::run(
-        HubOptions { kubeconfig: options.kubeconfig, candidate },
+        HubOptions { kubeconfig: options.kubeconfig, candidate, sources, trigger: trigger.clone() },
         metrics,
         ready,
         stop.clone(),
@@ -89,6 +148,7 @@ pub(crate) async fn run(options: Options) -> Outcome {
                 }
                 stop.cancel();
             }
+            () = hangups.received() => trigger.pull(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT.
+//! SIGTERM and SIGINT, and SIGHUP for who wants it.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -13,10 +13,14 @@ pub(crate) struct Signals {
 impl Signals {
     /// Starts listening.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Failure::new(format!("failed to listen for signals: {error}")))
-        };
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: Self::of(SignalKind::terminate())?,
+            interrupt: Self::of(SignalKind::interrupt())?,
+        })
+    }
+
+    fn of(kind: SignalKind) -> Result<Signal, Failure> {
+        signal(kind).map_err(|error| Failure::new(format!("failed to listen for signals: {error}")))
     }
 
     /// Waits for the next one.
@@ -24,6 +28,23 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Listens for SIGHUP, which otherwise ends a process.
+pub(crate) struct Hangups(Signal);
+
+impl Hangups {
+    /// Starts listening.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        Signals::of(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn received(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -16,6 +16,7 @@ use super::leader::{self, Candidate};
 use super::metrics::Metrics;
 use super::prepare;
 use super::reporter::{self, Reports};
+use super::source::{self, SourceOptions, Trigger};
 use super::worker::{Desk, Shared, Worker, covers};
 use crate::adapters::api_server::{ApiError, Change, Listener, WatchState};
 use crate::adapters::hub::{Hub, HubError, HubKind, LEASE_NAME, credentials};
@@ -35,6 +36,10 @@ pub struct HubOptions {
     pub kubeconfig: Option<PathBuf>,
     /// The Lease to hold while working; `None` takes it for granted that no other process is the hub.
     pub candidate: Option<Candidate>,
+    /// Sources whose objects are applied to the hub.
+    pub sources: Vec<SourceOptions>,
+    /// Asks for a look at them.
+    pub trigger: Trigger,
 }
 
 /// The hub cannot run.
@@ -116,6 +121,11 @@ pub async fn run(
     };
     crew.take_in_everything();
     tracing::info!(server, clusters = crew.workers.len(), "watching the hub");
+    let sources: Vec<_> = options
+        .sources
+        .into_iter()
+        .map(|source| spawn(source::run(crew.shared.clone(), source, options.trigger.clone())))
+        .collect();
     let holding = crew.shared.clone();
     let lease = hold(&holding.hub, options.candidate.as_ref(), &stop);
     tokio::pin!(lease);
@@ -127,6 +137,7 @@ pub async fn run(
         }
     };
     tracing::info!("stopping");
+    drop(sources);
     drop(reporter);
     ended
 }

@@ -1,4 +1,5 @@
-//! The HTTP endpoints of the hub process: `/healthz`, `/readyz` and `/metrics`; over TLS the admission webhook.
+//! The HTTP endpoints of the hub process: `/healthz`, `/readyz`, `/metrics`, and `/sources/look`, which asks for a look at the
+//! sources; over TLS the admission webhook.
 //!
 //! Takes the state that the driver keeps; gives answers. Must not touch: the hub's objects, managed clusters.
 
@@ -12,13 +13,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::controller::Metrics;
+use crate::controller::{Metrics, Trigger};
 pub use webhook::{Webhook, WebhookStartError};
 
 /// What the endpoints tell of.
@@ -30,6 +31,8 @@ pub struct Health {
     pub stop: CancellationToken,
     /// What the hub counts.
     pub metrics: Arc<Metrics>,
+    /// Asks for a look at the sources; `None` if there are none.
+    pub trigger: Option<Trigger>,
 }
 
 /// The endpoints cannot be served.
@@ -77,6 +80,7 @@ pub fn router(health: Health) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/metrics", get(metrics))
+        .route("/sources/look", post(look))
         .with_state(health)
 }
 
@@ -88,6 +92,17 @@ async fn readiness(State(health): State<Health>) -> Response {
         return "ok\n".into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, "not ready: the hub's objects are not all known yet\n").into_response()
+}
+
+/// Whoever reaches the port may ask: more than one look a second does not come of it, and the answer tells nothing.
+async fn look(State(health): State<Health>) -> Response {
+    match &health.trigger {
+        Some(trigger) => {
+            trigger.pull();
+            (StatusCode::ACCEPTED, "the sources will be looked at\n").into_response()
+        }
+        None => (StatusCode::NOT_FOUND, "there are no sources\n").into_response(),
+    }
 }
 
 async fn metrics(State(health): State<Health>) -> Response {
@@ -120,7 +135,8 @@ mod tests {
     }
 
     fn health() -> Health {
-        Health { ready: Arc::default(), stop: CancellationToken::new(), metrics: Arc::default() }
+        let (ready, metrics) = (Arc::default(), Arc::default());
+        Health { ready, stop: CancellationToken::new(), metrics, trigger: None }
     }
 
     #[tokio::test]
@@ -135,6 +151,16 @@ mod tests {
         assert_eq!(ask(&health, "/readyz").await.0, 200);
         health.stop.cancel();
         assert_eq!(ask(&health, "/readyz").await, (503, "not ready: stopping\n".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_look_at_the_sources_can_be_asked_for() {
+        let ask = |health: Health| async move {
+            let request = Request::post("/sources/look").body(Body::empty()).unwrap();
+            router(health).oneshot(request).await.unwrap().status().as_u16()
+        };
+        assert_eq!(ask(health()).await, 404);
+        assert_eq!(ask(Health { trigger: Some(Trigger::default()), ..health() }).await, 202);
     }
 
     #[tokio::test]

@@ -33,6 +33,7 @@ mod leases;
 mod pacman;
 mod placements;
 mod restarts;
+mod sources;
 mod templates;
 mod webhook;
 

@@ -33,7 +33,11 @@ pub enum HubProcess {
 impl HubProcess {
     /// Starts one inside this process; a candidate works only while it holds the Lease.
     pub fn inside(kubeconfig: PathBuf, candidate: Option<Candidate>) -> Self {
-        let options = HubOptions { kubeconfig: Some(kubeconfig), candidate };
+        Self::with_options(HubOptions { kubeconfig: Some(kubeconfig), candidate, ..HubOptions::default() })
+    }
+
+    /// Starts one inside this process with options of choice.
+    pub fn with_options(options: HubOptions) -> Self {
         let stop = CancellationToken::new();
         let metrics: Arc<Metrics> = Arc::default();
         let ready = Arc::new(AtomicBool::new(false));

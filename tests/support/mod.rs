@@ -18,9 +18,12 @@
     reason = "a fault here is a failed test"
 )]
 
+pub mod git_server;
 pub mod hub_process;
 pub mod input;
 pub mod plane;
+pub mod repository;
+pub mod ssh_server;
 pub mod stage;
 pub mod user;
 pub mod world;
@@ -28,6 +31,7 @@ pub mod world;
 pub use input::{
     config_map, fill_in, manifest, others_are_absent, own_policy_files, policy_files, read, shared_data,
 };
+pub use repository::SourceRepository;
 pub use user::User;
 pub use world::{World, newest};
 

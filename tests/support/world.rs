@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use flotilla::controller::{Candidate, Metrics};
+use flotilla::adapters::source::git::Limits;
+use flotilla::controller::{Candidate, HubOptions, Metrics, SourceOptions};
+use flotilla::pipeline::source::SourceAddress;
 use flotilla::sim::server::Server;
 use flotilla::sim::stage::Stage as StandIn;
 use flotilla::yaml;
@@ -17,6 +19,16 @@ use super::input::{own_policy_files, policy_files, read, shared_data};
 use super::stage::{self, Stage, hub_name};
 use super::user::{User, client};
 use super::{POLICIES, VELERO};
+
+/// A source at which the hub looks every second.
+pub fn source_options(address: &str) -> SourceOptions {
+    SourceOptions {
+        address: SourceAddress::parse(address).unwrap(),
+        namespace: "flotilla".to_owned(),
+        interval: Duration::from_secs(1),
+        limits: Limits::default(),
+    }
+}
 
 /// A hub with its clusters on a stage, and the Flotilla process.
 pub struct World {
@@ -171,6 +183,46 @@ impl World {
     pub fn start_hub_program_with(&mut self, arguments: &[String]) {
         let kubeconfig = self.hub_kubeconfig();
         self.process = Some(HubProcess::own(&kubeconfig, &self.hub_log(), arguments));
+    }
+
+    /// Starts Flotilla with a source, at which it looks every second: in this process on the stand-in.
+    pub fn start_hub_with_source(&mut self, address: &str) {
+        let kubeconfig = self.hub_kubeconfig();
+        self.process = Some(match stage::kind() {
+            stage::Kind::StandIn => HubProcess::with_options(HubOptions {
+                kubeconfig: Some(kubeconfig),
+                sources: vec![source_options(address)],
+                ..HubOptions::default()
+            }),
+            stage::Kind::Plane => {
+                let arguments = [format!("--source={address}"), "--source-interval=1s".to_owned()];
+                HubProcess::own(&kubeconfig, &self.hub_log(), &arguments)
+            }
+        });
+    }
+
+    /// Starts Flotilla in this process with options of choice, on this hub.
+    pub fn start_hub_with(&mut self, options: HubOptions) {
+        let kubeconfig = Some(self.hub_kubeconfig());
+        self.process = Some(HubProcess::with_options(HubOptions { kubeconfig, ..options }));
+    }
+
+    /// Waits until the record of the source `fleet` is as it should be; answers it.
+    pub async fn source_is(&self, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        self.hub
+            .wait(what, "ConfigMap", Some("flotilla"), |config_maps| {
+                let data = &config_maps.get("flotilla-source-fleet")?["data"];
+                condition(data).then(|| data.clone())
+            })
+            .await
+    }
+
+    /// Waits until a revision of the source `fleet` is applied without a fault.
+    pub async fn source_applied(&self, revision: &str) {
+        self.source_is(&format!("{revision} to be applied"), |data| {
+            data["revision"] == revision && data["error"] == ""
+        })
+        .await;
     }
 
     fn hub_log(&self) -> std::path::PathBuf {

@@ -119,6 +119,22 @@ impl Connection {
         self.taken(&gvk, replaced, mode)
     }
 
+    /// Applies an object in the name of a field manager, without force: what another writer has set otherwise is a conflict.
+    /// Unknown fields are refused.
+    pub async fn apply(&self, manifest: &Manifest, manager: &str, mode: Mode) -> Result<Written, ApiError> {
+        let gvk = manifest.gvk();
+        let api = self.api(&gvk, manifest.namespace()).await?;
+        let parameters = PatchParams {
+            dry_run: mode == Mode::DryRun,
+            force: false,
+            field_manager: Some(manager.to_owned()),
+            field_validation: Some(ValidationDirective::Strict),
+        };
+        let name = manifest.name().unwrap_or_default();
+        let applied = self.within_limit(api.patch(name, &parameters, &Patch::Apply(manifest))).await?;
+        self.taken(&gvk, applied, mode)
+    }
+
     /// Sends a merge patch; unknown fields are refused. The patch carries the `resourceVersion` that it is based on.
     pub async fn merge(&self, key: &ObjectKey, patch: &Value, mode: Mode) -> Result<Written, ApiError> {
         let api = self.api(&key.gvk, key.namespace.as_deref()).await?;

@@ -94,7 +94,7 @@ fn place(secret: &Manifest) -> String {
     format!("{}/{}", secret.namespace().unwrap_or_default(), secret.name().unwrap_or_default())
 }
 
-fn text(secret: &Manifest, key: &str) -> Result<Option<String>, CredentialsError> {
+pub(super) fn text(secret: &Manifest, key: &str) -> Result<Option<String>, CredentialsError> {
     let Some(encoded) = secret.text_at(&["data", key]) else { return Ok(None) };
     let not_text = || CredentialsError::NotText { secret: place(secret), key: key.to_owned() };
     let bytes = STANDARD.decode(encoded.trim()).map_err(|_| not_text())?;

@@ -9,6 +9,7 @@ mod lease;
 pub mod membership;
 mod replicas;
 mod service_accounts;
+mod sources;
 mod statuses;
 pub mod webhook;
 
@@ -21,6 +22,7 @@ pub use decisions::{MANAGED_BY, MANAGED_BY_LABEL, is_own, write_decisions};
 pub use events::{EventKind, HubEvent, lasting_name};
 pub use lease::LEASE_NAME;
 pub use replicas::ReplicaWrite;
+pub use sources::SecretFault;
 
 use crate::adapters::api_server::kubeconfig::KubeconfigError;
 use crate::adapters::api_server::{ApiError, Connection, Depth, Listener, ObjectWatch, WatchKey, WatchState};

@@ -1,10 +1,12 @@
-//! Files as a source of objects: manifests from files and directories, kubeconfigs that a person hands over.
+//! Files and git repositories as a source of objects: manifests from files and directories, kubeconfigs that a person hands over.
 //!
 //! Takes paths; gives manifests with the place where each one stands, a look-up over them, and an imagined cluster that holds
-//! them. Must not touch: the network, decisions.
+//! them. Must not touch: decisions; the network, but in `git`.
 
 mod cluster;
+pub mod directory;
 mod files;
+pub mod git;
 mod inputs;
 pub mod kubeconfig;
 mod lookup;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::Notify;
 
-use self::report::Report;
+use self::report::{Report, SourceReport};
 use super::exit::{Exit, Failure, Outcome};
 use super::hub_access::hub_failure;
 use super::output::{self, Format, Structured};
@@ -22,6 +22,7 @@ use crate::adapters::hub::Hub;
 use crate::clock;
 use crate::controller::prepare;
 use crate::pipeline::render::lookup::Lookup;
+use crate::pipeline::source::SOURCE_LABEL;
 
 /// How long changes are gathered before the status is printed again.
 const GATHER: Duration = Duration::from_millis(100);
@@ -64,6 +65,9 @@ pub(crate) async fn run(options: Options) -> Outcome {
         .await
         .map_err(|error| hub_failure(&error))?;
     hub.watch_objects().await.map_err(|error| hub_failure(&error))?;
+    if let Err(reason) = hub.watch_source_records(SOURCE_LABEL).await {
+        tracing::warn!(reason, "the records of sources cannot be read and are left out");
+    }
     // From here on the snapshots hold the scores of add-ons, if a Placement asks for them.
     prepare::fleet_of(&hub, clock::now()).await;
     if !options.watch {
@@ -107,7 +111,8 @@ fn telling(changed: Arc<Notify>) -> Listener {
 fn look(hub: &Hub, options: &Options) -> Result<Report, Failure> {
     let snapshot = hub.connection().snapshot();
     let only: BTreeSet<String> = options.clusters.iter().cloned().collect();
-    let report = Report::of(&snapshot, clock::now());
+    let mut report = Report::of(&snapshot, clock::now());
+    report.sources = SourceReport::all(&hub.source_records());
     if let Some(unknown) = only.iter().find(|name| !report.knows(name)) {
         return Err(Failure::new(format!(
             "failed to show cluster {unknown}: the hub has no such ManagedCluster"

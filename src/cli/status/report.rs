@@ -1,11 +1,13 @@
 //! The status of the fleet as data, from the hub's objects alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::adapters::hub::HubKind;
+use crate::api::object::Manifest;
 use crate::api::ocm;
 use crate::api::ocm::policy::{ComplianceState, PolicySet};
 use crate::cli::messages::grouped;
@@ -13,6 +15,7 @@ use crate::controller::fleet::Fleet;
 use crate::controller::prepare;
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::render::lookup::{Answer, Lookup};
+use crate::pipeline::source::{Record, SOURCE_LABEL};
 
 /// The whole status.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +25,9 @@ pub(super) struct Report {
     pub(super) policies: Vec<PolicyReport>,
     pub(super) policy_sets: Vec<SetReport>,
     pub(super) placements: Vec<PlacementReport>,
+    /// Sources whose objects are applied to the hub.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) sources: Vec<SourceReport>,
     /// Objects of the hub that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) malformed: Vec<String>,
@@ -84,6 +90,29 @@ pub(super) struct PlacementReport {
     pub(super) clusters: Vec<VerdictReport>,
 }
 
+/// A source.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SourceReport {
+    pub(super) name: String,
+    #[serde(flatten)]
+    pub(super) record: Record,
+}
+
+impl SourceReport {
+    /// From the records that the hub has, sorted by name.
+    pub(super) fn all(records: &[Arc<Manifest>]) -> Vec<Self> {
+        let mut sources: Vec<Self> = records
+            .iter()
+            .filter_map(|record| {
+                Some(Self { name: record.label(SOURCE_LABEL)?.to_owned(), record: Record::read(record) })
+            })
+            .collect();
+        sources.sort_by(|left, right| left.name.cmp(&right.name));
+        sources
+    }
+}
+
 /// Who decides for a placement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -118,6 +147,7 @@ impl Report {
                 .collect(),
             policy_sets: set_reports(hub),
             placements: fleet.placements().filter_map(|name| placement_report(&fleet, name, now)).collect(),
+            sources: Vec::new(),
             malformed: effects.malformed.iter().map(|(_, error)| error.to_string()).collect(),
         }
     }
@@ -224,7 +254,6 @@ mod tests {
 
     use super::*;
     use crate::adapters::source::ObjectLookup;
-    use crate::api::object::Manifest;
 
     pub(crate) fn sample() -> Report {
         let detail = |name: &str, state: &str, message: &str| {
@@ -312,5 +341,29 @@ mod tests {
         );
         assert!(text.contains("ns/backup: 1 of 2 clusters\n  c1  in   "), "{text}");
         assert!(text.contains("ns/set       NonCompliant   All policies are reporting status\n"), "{text}");
+    }
+
+    #[test]
+    fn sources_are_told_with_what_is_wrong() {
+        let record = |name: &str, revision: &str, seen: &str, error: &str| {
+            Arc::new(
+                Manifest::parse(json!({"apiVersion": "v1", "kind": "ConfigMap",
+                    "metadata": {"name": "r", "labels": {"flotilla.dev/source": name}},
+                    "data": {"address": "dir:///a", "revision": revision, "seen": seen, "error": error}}))
+                .unwrap(),
+            )
+        };
+        let mut report = sample();
+        report.sources =
+            SourceReport::all(&[record("two", "r1", "r2", "one\ntwo"), record("one", "", "", "gone")]);
+        let text = super::super::table::text(&report, false);
+        assert!(
+            text.ends_with(
+                "source one (dir:///a): nothing yet\n  not applied as it is:\n    gone\n\
+                 source two (dir:///a): r1\n  not applied: r2\n    one\n    two\n"
+            ),
+            "{text}"
+        );
+        assert_eq!(serde_json::to_value(&report).unwrap()["sources"][1]["seen"], "r2");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::report::{DecidedBy, PlacementReport, Report};
+use super::report::{DecidedBy, PlacementReport, Report, SourceReport};
 use crate::api::ocm::policy::ComplianceState;
 use crate::cli::output::Table;
 
@@ -14,8 +14,14 @@ const REASONS: usize = 10;
 
 /// The text, all parts one below the other.
 pub(super) fn text(report: &Report, why: bool) -> String {
-    let parts =
-        [compliance(report), messages(report), sets(report), placements(report, why), malformed(report)];
+    let parts = [
+        compliance(report),
+        messages(report),
+        sets(report),
+        placements(report, why),
+        sources(report),
+        malformed(report),
+    ];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("\n")
 }
@@ -127,6 +133,25 @@ fn one_placement(placement: &PlacementReport, why: bool) -> String {
         }
     } else {
         text.push_str("  (--why shows the reason for each cluster)\n");
+    }
+    text
+}
+
+fn sources(report: &Report) -> String {
+    let mut text = String::new();
+    for SourceReport { name, record } in &report.sources {
+        let applied = if record.revision.is_empty() { "nothing yet" } else { &record.revision };
+        let _written = writeln!(text, "source {name} ({}): {applied}", record.address);
+        if !record.error.is_empty() {
+            let _written = if record.seen == record.revision {
+                writeln!(text, "  not applied as it is:")
+            } else {
+                writeln!(text, "  not applied: {}", record.seen)
+            };
+            for finding in record.error.lines() {
+                let _written = writeln!(text, "    {finding}");
+            }
+        }
     }
     text
 }
