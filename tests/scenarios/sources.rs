@@ -25,7 +25,7 @@ async fn commits_reach_the_clusters() {
         world.hub.apply(namespace(name), "").await;
     }
     if kind() == Kind::Plane {
-        world.hub.apply_text(&project_file("kustomize/source-rbac.yaml"), "flotilla").await;
+        world.hub.apply_text(&project_file("kustomize/components/source/rbac.yaml"), "flotilla").await;
     }
     let mut repository = SourceRepository::new();
     for file in policy_files() {
