@@ -47,7 +47,8 @@ pub type PerObject = Result<Result<ObjectRendered, RenderError>, BTreeSet<Refere
 
 /// Plans one check. `Err` names what must be watched first.
 pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> Result<CheckPlan, Waiting> {
-    let context = Context {
+    let of_all = Context {
+        index: 0,
         remediation: check.remediation,
         observed: situation.observed,
         cluster: situation.cluster,
@@ -60,6 +61,7 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
     let mut doubtful = false;
     let mut sensitive = entries.sensitive;
     for index in 0..entries.resolved.len() {
+        let context = Context { index, ..of_all };
         match targets::find(index, check, entries, &context) {
             Ok(targets) => {
                 sensitive |= targets.sensitive;
@@ -78,6 +80,7 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
                 templates.push(ObjectTemplatePlan::saying(finding));
             }
             Err(Stop::NoKind(gvk)) => {
+                doubtful = true;
                 // It is asked for nevertheless: who is first must not depend on when the kind arrives.
                 claims.extend(claim_ahead(index, check, entries, &context));
                 templates

@@ -4,6 +4,7 @@
 //! types are checked, so the helpers here may be lenient. Must not touch: clock, randomness, network, environment. The moment
 //! and a seed come with the rendering; what needs the network or the environment is refused.
 
+mod cases;
 mod certificates;
 mod conversions;
 mod dates;
@@ -32,6 +33,7 @@ use super::engine::go::{BUILTINS, Function, Value, format};
 /// All families. A later one replaces an earlier one's function of the same name.
 const FAMILIES: &[&[Function]] = &[
     BUILTINS,
+    cases::FUNCTIONS,
     certificates::FUNCTIONS,
     conversions::FUNCTIONS,
     dates::FUNCTIONS,
@@ -52,8 +54,9 @@ const FAMILIES: &[&[Function]] = &[
     protection::FUNCTIONS,
 ];
 
-pub(super) use dates::format_method;
+pub(super) use dates::method_of_time;
 pub(super) use encodings::base64_decode;
+pub(super) use versions::method_of_version;
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
     FAMILIES.iter().flat_map(|family| family.iter()).map(|function| (function.name, function)).collect()
@@ -95,7 +98,10 @@ fn ok_text(text: impl AsRef<str>) -> Result<Value, String> {
 /// The items of a list argument, or Sprig's complaint.
 fn items<'v>(value: &'v Value, verb: &str) -> Result<&'v [Value], String> {
     match value {
-        Value::Nil | Value::Missing => Err(format!("Cannot {verb} on type <nil>")),
+        // Sprig asks nothing for its type before it looks whether there is one.
+        Value::Nil | Value::Missing => {
+            Err("runtime error: invalid memory address or nil pointer dereference".to_owned())
+        }
         other => other.items().ok_or_else(|| format!("Cannot {verb} on type {}", other.kind())),
     }
 }

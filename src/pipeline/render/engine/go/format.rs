@@ -343,6 +343,8 @@ fn verb_text(verb: char, value: &Value, directive: &Directive, depth: usize) -> 
             let mut parts = Vec::with_capacity(list.items().len());
             let unpadded = Directive { width: 0, ..directive.clone() };
             for item in list.items() {
+                // Nothing has no verb inside of a list.
+                let verb = if item.is_present() { verb } else { 'v' };
                 parts.push(verb_text(verb, item, &unpadded, depth)?);
             }
             Ok(format!("[{}]", parts.join(" ")))
