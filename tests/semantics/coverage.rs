@@ -29,7 +29,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("6.11", "tests/scenarios/kinds.rs", "fn a_missing_kind_is_told_and_its_arrival_brings_the_policy_back"),
 ];
 
-/// Statements about what is optional and not there: PolicyAutomation makes AnsibleJobs, which Flotilla does not.
+/// Statements about what is optional and not there: `PolicyAutomation` makes `AnsibleJob`s, which Flotilla does not.
 const ABSENT: &[&str] = &["3.4.4"];
 
 /// The statements of the specification: bullets, numbered entries, rows of tables and paragraphs, counted in each section.

@@ -136,10 +136,10 @@ fn occasion(
 }
 
 /// The object as a server has it after it took it: with a uid of its own.
-fn stored(object: &Manifest) -> Box<Manifest> {
+fn stored(object: &Manifest) -> Manifest {
     let mut value = object.to_value();
     value["metadata"]["uid"] = json!(format!("uid-of-{}", object.name().unwrap_or_default()));
-    Box::new(Manifest::parse(value).unwrap())
+    Manifest::parse(value).unwrap()
 }
 
 /// What becomes of a step.
@@ -151,7 +151,7 @@ fn answer(object: &ObjectPlan, server: Server<'_>) -> StepResult {
         (Step::Create { .. } | Step::Probe { .. } | Step::Update { .. }, Server::Unknown(words)) => {
             refused(words, Refusal::UnknownField)
         }
-        (Step::Create { desired }, _) => StepResult::Created(stored(desired)),
+        (Step::Create { desired }, _) => StepResult::Created(Box::new(stored(desired))),
         (Step::Delete { .. }, _) => StepResult::Deleted,
         (Step::Probe { existing, .. } | Step::Update { existing, .. }, Server::Keeps) => {
             StepResult::Unchanged(Box::new(existing.as_ref().clone()))
@@ -161,7 +161,7 @@ fn answer(object: &ObjectPlan, server: Server<'_>) -> StepResult {
         (Step::Update { merged, recreation, .. }, server) => match (recreation, server) {
             (Recreation::Always | Recreation::IfRequired, Server::Lingers) => StepResult::NotGone,
             (Recreation::Always, _) | (Recreation::IfRequired, Server::Immutable) => {
-                StepResult::Recreated(stored(object.desired.as_ref().unwrap_or(merged)))
+                StepResult::Recreated(Box::new(stored(object.desired.as_ref().unwrap_or(merged))))
             }
             (Recreation::Never | Recreation::Held(_), Server::Immutable | Server::Lingers) => {
                 refused("immutable", Refusal::Content)

@@ -1,5 +1,7 @@
 //! Section 1.4: the hub's templates for one cluster.
 
+use std::collections::BTreeMap;
+
 use flotilla::pipeline::render::{Asked, HubContext, HubRendered, RenderError, Renderer};
 use serde_json::{Value, json};
 
@@ -14,7 +16,7 @@ pub(crate) const NAMESPACE: &str = "policies";
 pub(crate) fn phase(definition: &Value, hub: &Value) -> (Result<HubRendered, RenderError>, Asked) {
     let context = HubContext {
         cluster: hub["cluster"].as_str().unwrap_or("c1").to_owned(),
-        labels: if hub["labels"].is_null() { Default::default() } else { rows::of(&hub["labels"]) },
+        labels: if hub["labels"].is_null() { BTreeMap::new() } else { rows::of(&hub["labels"]) },
         policy_metadata: json!({"name": "root", "namespace": NAMESPACE, "labels": {"of": "root"},
             "annotations": {"note": "n"}}),
         policy_namespace: NAMESPACE.to_owned(),

@@ -4,6 +4,7 @@
 //! in our own words, an input and what comes of it. What comes of it was worked out by hand, or taken from Go's
 //! text/template, Sprig and go-yaml themselves; never from Flotilla.
 
+#![expect(clippy::disallowed_methods, reason = "reads its rows")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fault here is a failed test")]
 
 mod claims;

@@ -1,7 +1,10 @@
 //! Sections 1.6, 2 and 6: whole ConfigurationPolicies on a cluster, from their text to messages, status and steps.
 
 use flotilla::api::object::Manifest;
+use flotilla::api::ocm::configuration_policy_status::ConfigurationPolicyStatus;
+use flotilla::pipeline::plan::inventory::Inventory;
 use flotilla::pipeline::plan::{CheckPlan, Step};
+use flotilla::pipeline::render::ProtectedValues;
 use serde_json::{Value, json};
 
 use crate::encryption;
@@ -48,11 +51,11 @@ fn judge(row: &Row) -> Result<(), String> {
     } else {
         rounds.iter().map(|round| row.with(round)).collect()
     };
-    let mut status = Default::default();
-    let mut inventory = Default::default();
+    let mut status = ConfigurationPolicyStatus::default();
+    let mut inventory = Inventory::default();
     for (index, round) in all.iter().enumerate() {
         let mut spec = round.get("spec").clone();
-        let mut protected = Default::default();
+        let mut protected = ProtectedValues::default();
         if round.has("hub") {
             match (hub::phase(&json!({"spec": spec}), round.get("hub")).0, round.text("fails")) {
                 (Ok(rendered), _) => {

@@ -192,8 +192,11 @@ fn set(row: &Row) -> Result<(), String> {
     )
 }
 
+/// Judges a row.
+type Judge = fn(&Row) -> Result<(), String>;
+
 fn judge(row: &Row) -> Result<(), String> {
-    let judges: [(&str, fn(&Row) -> Result<(), String>); 6] = [
+    let judges: [(&str, Judge); 6] = [
         ("root", replicated),
         ("bindings", bound),
         ("policy", examined),

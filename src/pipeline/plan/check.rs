@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::collisions::{Claim, Wish};
 use super::inventory::Inventory;
 use super::object::{self, Context};
@@ -54,6 +56,8 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
         cluster: situation.cluster,
         allow_destructive: situation.allow_destructive,
     };
+    let unvalidated = unvalidated(check, entries.resolved);
+    let entries = &Entries { resolved: unvalidated.as_deref().unwrap_or(entries.resolved), ..*entries };
     let mut waiting = BTreeSet::new();
     let mut templates = Vec::new();
     let mut claims = Vec::new();
@@ -107,6 +111,30 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
         claims.extend(kept.map(|prune| Claim { key: prune.entry.key(), wish: Wish::AsItIs, changes: false }));
     }
     Ok(CheckPlan { name: check.name.clone(), templates, prune, claims, notes, sensitive })
+}
+
+/// The entries of a raw text as upstream reads them; `None` where that is as they are.
+fn unvalidated(
+    check: &Check,
+    resolved: &[Result<RenderedEntry, RenderError>],
+) -> Option<Vec<Result<RenderedEntry, RenderError>>> {
+    if check.policy.spec.object_templates.is_some() {
+        return None;
+    }
+    let read = |entry: &Result<RenderedEntry, RenderError>| match entry {
+        Ok(RenderedEntry::Resolved(value)) => target::unvalidated(value),
+        Ok(RenderedEntry::PerObject(_)) | Err(_) => None,
+    };
+    let changed: Vec<Option<Value>> = resolved.iter().map(read).collect();
+    changed.iter().any(Option::is_some).then(|| {
+        let merged = resolved.iter().zip(changed);
+        merged
+            .map(|(entry, changed)| match changed {
+                Some(value) => Ok(RenderedEntry::Resolved(value)),
+                None => entry.clone(),
+            })
+            .collect()
+    })
 }
 
 /// The claim of a template whose kind is not served.

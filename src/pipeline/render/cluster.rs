@@ -18,9 +18,6 @@ use super::{
     not_yet_known, protect,
 };
 use crate::api::object::json_type;
-use crate::api::ocm::configuration_policy::{
-    ComplianceType, MetadataComplianceType, RecordDiff, RecreateOption,
-};
 use crate::yaml::{self, Dialect};
 
 /// Switches templates off.
@@ -223,14 +220,13 @@ fn listed(value: Json, prefix: &str) -> ObjectTemplates {
     };
     match value {
         Json::Null => Ok(Vec::new()),
-        // Nobody but Go itself looks at the fields of these entries: no definition refuses them.
-        Json::Array(entries) => match entries.iter().find(|entry| !entry.is_object()) {
-            Some(entry) => Err(fault(entry, "v1.ObjectTemplate")),
-            None => {
-                let read = |entry| choices(entry, prefix).map(|entry| Ok(RenderedEntry::Resolved(entry)));
-                entries.into_iter().map(read).collect()
+        Json::Array(entries) => {
+            if let Some(entry) = entries.iter().find(|entry| !entry.is_object()) {
+                return Err(fault(entry, "v1.ObjectTemplate"));
             }
-        },
+            entries.iter().try_for_each(|entry| choices(entry, prefix))?;
+            Ok(entries.into_iter().map(|entry| Ok(RenderedEntry::Resolved(entry))).collect())
+        }
         other => Err(fault(&other, LIST_TYPE)),
     }
 }
@@ -255,40 +251,16 @@ const CHOICES: [(&str, &str); 4] = [
     ("recreateOption", "v1.RecreateOption"),
 ];
 
-/// An entry with a word that is known in every field that chooses between words: one that is not known there asks for nothing
-/// special, and of an entry without `complianceType` the object must be there.
-fn choices(mut entry: Json, prefix: &str) -> Result<Json, RenderError> {
-    let Some(fields) = entry.as_object_mut() else { return Ok(entry) };
+/// Go refuses what is no text in a field that chooses between words, and takes any word.
+fn choices(entry: &Json, prefix: &str) -> Result<(), RenderError> {
     for (field, go_type) in CHOICES {
-        let value = fields.get(field).cloned().unwrap_or(Json::Null);
+        let value = entry.get(field).unwrap_or(&Json::Null);
         if !value.is_null() && !value.is_string() {
-            let found = json_word(&value);
+            let found = json_word(value);
             return Err(RenderError::Result(format!(
                 "{prefix}: cannot unmarshal {found} into Go struct field ObjectTemplate.{field} of type {go_type}"
             )));
         }
-        let is_empty = value.as_str().is_none_or(str::is_empty);
-        let (known, instead) = match field {
-            "complianceType" => (is::<ComplianceType>(&value), Some("musthave")),
-            "metadataComplianceType" => {
-                (is::<MetadataComplianceType>(&value), (!is_empty).then_some("musthave"))
-            }
-            "recordDiff" => (is::<RecordDiff>(&value), (!is_empty).then_some("None")),
-            _ => (is::<RecreateOption>(&value), None),
-        };
-        match instead {
-            _ if known => {}
-            Some(word) => {
-                fields.insert(field.to_owned(), Json::from(word));
-            }
-            None => {
-                fields.remove(field);
-            }
-        }
     }
-    Ok(entry)
-}
-
-fn is<T: serde::de::DeserializeOwned>(value: &Json) -> bool {
-    serde_json::from_value::<T>(value.clone()).is_ok()
+    Ok(())
 }

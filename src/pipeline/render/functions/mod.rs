@@ -237,7 +237,7 @@ mod tests {
                 "636332",
             ),
             (r"{{ max 1 3 2 }}{{ min 3 1 }}{{ floor 1.9 }}{{ ceil 1.1 }}{{ round 1.256 2 }}", "31121.26"),
-            (r"{{ div 1 0 }}", "!division by zero"),
+            (r"{{ div 1 0 }}", "!integer divide by zero"),
             (r#"{{ int "0x10" }}{{ int64 "abc" }}{{ float64 "1.5" }}{{ toDecimal "777" }}"#, "1601.5511"),
             (r"{{ addf 1.5 1 }}{{ divf 3 2 }}{{ maxf 1 2.5 }}", "2.51.52.5"),
             (r"{{ add 9223372036854775807 1 }}", "-9223372036854775808"),

@@ -354,6 +354,7 @@ fn verb_text(verb: char, value: &Value, directive: &Directive, depth: usize) -> 
             let mut parts = Vec::new();
             for (key, item) in value.entries().unwrap_or_default() {
                 let key = verb_text(verb, &Value::Text(key), &unpadded, depth)?;
+                let verb = if item.is_present() { verb } else { 'v' };
                 parts.push(format!("{key}:{}", verb_text(verb, &item, &unpadded, depth)?));
             }
             Ok(format!("map[{}]", parts.join(" ")))
