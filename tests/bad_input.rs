@@ -1,4 +1,7 @@
 //! What bad input gets: one clear message in the right status, no crash, no deletion, and everybody else goes on.
+//!
+//! The table of malformed policies, templates, selectors, quantities, claims and encrypted values, which needs no server, is
+//! `tests/fixtures/semantics/bad-input.yaml`; `tests/semantics/policies.rs` reads it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 

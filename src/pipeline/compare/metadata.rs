@@ -40,11 +40,16 @@ pub(crate) fn texts_likeness(
     if surplus || differs { Likeness::Different } else { Likeness::Same }
 }
 
-/// The observed metadata with the desired labels and annotations.
+/// The observed metadata with the desired labels and annotations. With [`Extent::Exactly`], what the template does not name goes
+/// whenever the object is written, as with upstream: it is no difference of its own, however.
 pub(crate) fn merged(desired: &Manifest, existing: &Manifest, extent: Extent) -> Value {
     let mut metadata = metadata_of(existing).cloned().unwrap_or_default();
     for field in WRITABLE {
-        let Some(texts) = desired_texts(desired, field) else { continue };
+        let texts = match (desired_texts(desired, field), extent) {
+            (Some(texts), _) => texts,
+            (None, Extent::AtLeast) => continue,
+            (None, Extent::Exactly) => Map::new(),
+        };
         let observed = texts_of(existing, field);
         let mut merged = match extent {
             Extent::AtLeast => observed,

@@ -143,18 +143,23 @@ fn namespace(metadata: &Value) -> Manifest {
 #[test]
 fn must_only_have_metadata_keeps_what_others_must_keep() {
     let desired = namespace(&json!({"name": "n", "annotations": {"mine": "1"}}));
-    let existing =
-        namespace(&json!({"name": "n", "uid": "u", "labels": {"kept": "since not named"}, "annotations": {
-        "mine": "1", "theirs": "2", "openshift.io/sa.scc.mcs": "s0", LAST_APPLIED: "{}"}}));
+    let existing = namespace(
+        &json!({"name": "n", "uid": "u", "labels": {"theirs": "no difference alone"}, "annotations": {
+        "mine": "1", "theirs": "2", "openshift.io/sa.scc.mcs": "s0", LAST_APPLIED: "{}"}}),
+    );
     let rules = Rules { metadata: Some(MetadataComplianceType::MustOnlyHave), ..MUST_HAVE };
     assert_eq!(found(plain(&desired, &existing, MUST_HAVE)), Found::Same);
     let merged = difference(plain(&desired, &existing, rules)).merged;
     assert_eq!(
         merged.at(&["metadata"]).unwrap(),
-        &json!({"name": "n", "uid": "u", "labels": {"kept": "since not named"}, "annotations": {
+        &json!({"name": "n", "uid": "u", "annotations": {
             "mine": "1", "openshift.io/sa.scc.mcs": "s0", LAST_APPLIED: "{}"}})
     );
     assert_eq!(found(plain(&desired, &merged, rules)), Found::Same);
+    let only_labels_more = namespace(
+        &json!({"name": "n", "labels": {"theirs": "no difference alone"}, "annotations": {"mine": "1"}}),
+    );
+    assert_eq!(found(plain(&desired, &only_labels_more, rules)), Found::Same);
 }
 
 #[test]

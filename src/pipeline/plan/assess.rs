@@ -69,7 +69,7 @@ fn never(check: &Check) -> Never {
 pub fn unplanned(check: &Check, reason: &str, message: &str, occasion: &Occasion<'_>) -> Assessment {
     let verdict =
         TemplateVerdict { compliant: false, reason: reason.to_owned(), message: message.to_owned() };
-    status::assess(status::Report::Whole(verdict), &circumstances(never(check), &[], occasion))
+    status::assess(status::Report::Unexamined(verdict), &circumstances(never(check), &[], occasion))
 }
 
 /// The status of a check that is being deleted while what it made is not gone.

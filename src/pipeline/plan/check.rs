@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::collisions::{Claim, Wish};
 use super::inventory::Inventory;
 use super::object::{self, Context};
@@ -47,12 +49,15 @@ pub type PerObject = Result<Result<ObjectRendered, RenderError>, BTreeSet<Refere
 
 /// Plans one check. `Err` names what must be watched first.
 pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> Result<CheckPlan, Waiting> {
-    let context = Context {
+    let of_all = Context {
+        index: 0,
         remediation: check.remediation,
         observed: situation.observed,
         cluster: situation.cluster,
         allow_destructive: situation.allow_destructive,
     };
+    let unvalidated = unvalidated(check, entries.resolved);
+    let entries = &Entries { resolved: unvalidated.as_deref().unwrap_or(entries.resolved), ..*entries };
     let mut waiting = BTreeSet::new();
     let mut templates = Vec::new();
     let mut claims = Vec::new();
@@ -60,6 +65,7 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
     let mut doubtful = false;
     let mut sensitive = entries.sensitive;
     for index in 0..entries.resolved.len() {
+        let context = Context { index, ..of_all };
         match targets::find(index, check, entries, &context) {
             Ok(targets) => {
                 sensitive |= targets.sensitive;
@@ -78,6 +84,7 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
                 templates.push(ObjectTemplatePlan::saying(finding));
             }
             Err(Stop::NoKind(gvk)) => {
+                doubtful = true;
                 // It is asked for nevertheless: who is first must not depend on when the kind arrives.
                 claims.extend(claim_ahead(index, check, entries, &context));
                 templates
@@ -104,6 +111,30 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
         claims.extend(kept.map(|prune| Claim { key: prune.entry.key(), wish: Wish::AsItIs, changes: false }));
     }
     Ok(CheckPlan { name: check.name.clone(), templates, prune, claims, notes, sensitive })
+}
+
+/// The entries of a raw text as upstream reads them; `None` where that is as they are.
+fn unvalidated(
+    check: &Check,
+    resolved: &[Result<RenderedEntry, RenderError>],
+) -> Option<Vec<Result<RenderedEntry, RenderError>>> {
+    if check.policy.spec.object_templates.is_some() {
+        return None;
+    }
+    let read = |entry: &Result<RenderedEntry, RenderError>| match entry {
+        Ok(RenderedEntry::Resolved(value)) => target::unvalidated(value),
+        Ok(RenderedEntry::PerObject(_)) | Err(_) => None,
+    };
+    let changed: Vec<Option<Value>> = resolved.iter().map(read).collect();
+    changed.iter().any(Option::is_some).then(|| {
+        let merged = resolved.iter().zip(changed);
+        merged
+            .map(|(entry, changed)| match changed {
+                Some(value) => Ok(RenderedEntry::Resolved(value)),
+                None => entry.clone(),
+            })
+            .collect()
+    })
 }
 
 /// The claim of a template whose kind is not served.

@@ -17,6 +17,8 @@ use crate::protection::restore_gate::{self, Gate};
 /// What planning one object needs to know.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
+    /// Position of the object template.
+    pub(super) index: usize,
     pub(super) remediation: Remediation,
     pub(super) observed: &'a dyn Lookup,
     pub(super) cluster: &'a ClusterFacts,
@@ -36,7 +38,7 @@ pub(super) fn named(
         Answer::NotFound => None,
         Answer::NotYetKnown => return Err(BTreeSet::from([reference(key)])),
         Answer::KindNotInstalled => return Ok(kind_missing(key)),
-        Answer::Denied(message) => return Ok(denied(key, &message)),
+        Answer::Denied(message) => return Ok(denied(key, context.index, &message)),
     };
     match (desired.template.compliance_type, existing) {
         (ComplianceType::MustNotHave, None) => {
@@ -264,7 +266,8 @@ fn kind_missing(key: &ObjectKey) -> ObjectPlan {
     ObjectPlan { key: Some(key.clone()), ..without_key(other(Some(key), kind_missing_text(&key.gvk))) }
 }
 
-fn denied(key: &ObjectKey, message: &str) -> ObjectPlan {
-    let finding = told(Some(key), "api error", format!("{key} cannot be read: {message}"));
+fn denied(key: &ObjectKey, index: usize, message: &str) -> ObjectPlan {
+    let text = format!("Error retrieving an object for object-template at index [{index}]: {message}");
+    let finding = told(Some(key), "api error", text);
     ObjectPlan { key: Some(key.clone()), ..without_key(finding) }
 }

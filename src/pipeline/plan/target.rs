@@ -4,7 +4,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::api::object::{Manifest, ManifestError};
-use crate::api::ocm::configuration_policy::{ComplianceType, ObjectTemplate};
+use crate::api::ocm::configuration_policy::{
+    ComplianceType, MetadataComplianceType, ObjectTemplate, RecordDiff, RecreateOption,
+};
 use crate::protection::names::NameTooLong;
 use crate::protection::{names, translate};
 
@@ -66,6 +68,37 @@ pub fn template(index: usize, policy: &str, entry: &Value) -> Result<ObjectTempl
         policy: policy.to_owned(),
         message: error.to_string(),
     })
+}
+
+/// A resolved entry of `object-templates-raw`, where no definition refuses a word: one that is not known asks for nothing
+/// special, and of an entry without a known `complianceType` the object must be there. `None` where nothing changes.
+pub(super) fn unvalidated(entry: &Value) -> Option<Value> {
+    fn is<T: serde::de::DeserializeOwned>(value: &Value) -> bool {
+        serde_json::from_value::<T>(value.clone()).is_ok()
+    }
+    let fields = entry.as_object()?;
+    let mut changed = fields.clone();
+    let unset = Value::Null;
+    let value = |field: &str| fields.get(field).unwrap_or(&unset);
+    let is_said = |field: &str| value(field).as_str().is_some_and(|word| !word.is_empty());
+    if !is::<ComplianceType>(value("complianceType")) {
+        changed.insert("complianceType".to_owned(), ComplianceType::MustHave.as_str().into());
+    }
+    if is_said("metadataComplianceType") && !is::<MetadataComplianceType>(value("metadataComplianceType")) {
+        changed.insert("metadataComplianceType".to_owned(), MetadataComplianceType::MustHave.as_str().into());
+    }
+    if is_said("recordDiff") && !is::<RecordDiff>(value("recordDiff")) {
+        changed.insert("recordDiff".to_owned(), RecordDiff::None.as_str().into());
+    }
+    if is_said("recreateOption") && !is::<RecreateOption>(value("recreateOption")) {
+        changed.remove("recreateOption");
+    }
+    for field in ["metadataComplianceType", "recordDiff", "recreateOption"] {
+        if value(field).as_str() == Some("") {
+            changed.remove(field);
+        }
+    }
+    (changed != *fields).then_some(Value::Object(changed))
 }
 
 /// Reads one resolved entry of `object-templates` of the check `policy`.

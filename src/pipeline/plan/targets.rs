@@ -23,6 +23,8 @@ use crate::pipeline::render::{ObjectVariables, RenderedEntry, VariablesUsed};
 /// Reason of the condition of a template that does not come out.
 pub(super) const TEMPLATE_ERROR: &str = "Error processing template";
 const DECODE_ERROR: &str = "K8s decode object definition error";
+/// What upstream says of a definition whose outline it cannot read, whatever is wrong with it.
+const UNREADABLE: &str = "Error parsing the namespace from the object definition";
 const NAMESPACE_ERROR: &str = "K8s missing namespace";
 
 /// The objects of a template.
@@ -165,15 +167,15 @@ pub(super) fn find(
 
 fn outline(index: usize, check: &Check, written: &Value) -> Result<Outline, Stop> {
     let malformed = |error: TargetError| Stop::fault(DECODE_ERROR, error.to_string());
+    if !written.get("objectDefinition").is_some_and(Value::is_object) {
+        return Err(Stop::fault(DECODE_ERROR, UNREADABLE.to_owned()));
+    }
     let template = target::template(index, &check.name, written).map_err(malformed)?;
     let definition = &template.object_definition;
     let text = |value: Option<&Value>| match value {
         None | Some(Value::Null) => Ok(String::new()),
         Some(Value::String(text)) => Ok(text.trim().to_owned()),
-        Some(_) => Err(Stop::fault(
-            DECODE_ERROR,
-            "Error parsing the namespace from the object definition".to_owned(),
-        )),
+        Some(_) => Err(Stop::fault(DECODE_ERROR, UNREADABLE.to_owned())),
     };
     let api_version = text(definition.get("apiVersion"))?;
     let kind = text(definition.get("kind"))?;
@@ -260,7 +262,10 @@ fn selected(
         Answer::NotFound | Answer::KindNotInstalled => Ok(Vec::new()),
         Answer::Denied(message) => Err(Stop::fault(
             "objectSelector error",
-            format!("Error listing resources with provided objectSelector: {message}"),
+            format!(
+                "Error listing resources with provided objectSelector in the object-template at index [{}]: {message}",
+                context.index
+            ),
         )),
     }
 }

@@ -215,22 +215,52 @@ fn raw_templates(
 /// The entries of a list of object templates; nothing at all is an empty list.
 fn listed(value: Json, prefix: &str) -> ObjectTemplates {
     let fault = |value: &Json, wanted: &str| {
-        let found = match value {
-            Json::Null => "null",
-            Json::Bool(_) => "bool",
-            Json::Number(_) => "number",
-            Json::String(_) => "string",
-            Json::Array(_) => "array",
-            Json::Object(_) => "object",
-        };
+        let found = json_word(value);
         RenderError::Result(format!("{prefix}: cannot unmarshal {found} into Go value of type {wanted}"))
     };
     match value {
         Json::Null => Ok(Vec::new()),
-        Json::Array(entries) => match entries.iter().find(|entry| !entry.is_object()) {
-            Some(entry) => Err(fault(entry, "v1.ObjectTemplate")),
-            None => Ok(entries.into_iter().map(|entry| Ok(RenderedEntry::Resolved(entry))).collect()),
-        },
+        Json::Array(entries) => {
+            if let Some(entry) = entries.iter().find(|entry| !entry.is_object()) {
+                return Err(fault(entry, "v1.ObjectTemplate"));
+            }
+            entries.iter().try_for_each(|entry| choices(entry, prefix))?;
+            Ok(entries.into_iter().map(|entry| Ok(RenderedEntry::Resolved(entry))).collect())
+        }
         other => Err(fault(&other, LIST_TYPE)),
     }
+}
+
+/// What Go calls a kind of JSON.
+fn json_word(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+/// The fields of an entry that choose between words, with Go's name of their type.
+const CHOICES: [(&str, &str); 4] = [
+    ("complianceType", "v1.ComplianceType"),
+    ("metadataComplianceType", "v1.ComplianceType"),
+    ("recordDiff", "v1.RecordDiff"),
+    ("recreateOption", "v1.RecreateOption"),
+];
+
+/// Go refuses what is no text in a field that chooses between words, and takes any word.
+fn choices(entry: &Json, prefix: &str) -> Result<(), RenderError> {
+    for (field, go_type) in CHOICES {
+        let value = entry.get(field).unwrap_or(&Json::Null);
+        if !value.is_null() && !value.is_string() {
+            let found = json_word(value);
+            return Err(RenderError::Result(format!(
+                "{prefix}: cannot unmarshal {found} into Go struct field ObjectTemplate.{field} of type {go_type}"
+            )));
+        }
+    }
+    Ok(())
 }

@@ -1,8 +1,47 @@
-//! JSON as Go's `encoding/json` writes it: compact, sorted keys, shortest numbers, `<`, `>` and `&` escaped.
+//! JSON as Go's `encoding/json` writes it (compact, sorted keys, shortest numbers, `<`, `>` and `&` escaped), and its complaints
+//! about what is none.
 
 use std::fmt::Write;
 
 use serde_json::{Number, Value};
+
+/// `json.Unmarshal` of one value, with its words where the text ends too early, begins with something else or goes on.
+pub(crate) fn decode(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| {
+        let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+        let before: usize =
+            text.split('\n').take(error.line().saturating_sub(1)).map(|line| line.len() + 1).sum();
+        let at = before + error.column().saturating_sub(1).min(line.len());
+        let character = text.get(at..).and_then(|rest| rest.chars().next());
+        let shown = |character: char| match character {
+            '\'' => r"'\''".to_owned(),
+            other => format!("'{}'", other.escape_debug().to_string().replace("\\\"", "\"")),
+        };
+        let said = error.to_string();
+        match character {
+            _ if error.is_eof() => "unexpected end of JSON input".to_owned(),
+            Some(found) if said.starts_with("expected value") => {
+                format!("invalid character {} looking for beginning of value", shown(found))
+            }
+            Some(found) if said.starts_with("trailing characters") => {
+                format!("invalid character {} after top-level value", shown(found))
+            }
+            Some(found) if said.starts_with("key must be a string") => {
+                format!("invalid character {} looking for beginning of object key string", shown(found))
+            }
+            Some(found) if said.starts_with("expected `:`") => {
+                format!("invalid character {} after object key", shown(found))
+            }
+            Some(found) if said.starts_with("expected `,` or `}`") => {
+                format!("invalid character {} after object key:value pair", shown(found))
+            }
+            Some(found) if said.starts_with("expected `,` or `]`") => {
+                format!("invalid character {} after array element", shown(found))
+            }
+            Some(_) | None => said,
+        }
+    })
+}
 
 /// `json.Marshal`. Without `escape_html` as `SetEscapeHTML(false)`.
 pub(crate) fn encode(value: &Value, escape_html: bool) -> String {

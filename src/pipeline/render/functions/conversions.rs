@@ -41,7 +41,7 @@ fn to_literal(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String>
 }
 
 fn from_json(arguments: &[Value]) -> Result<Value, String> {
-    let json = serde_json::from_str(text(arguments, 0)).map_err(|error| error.to_string())?;
+    let json = go_json::decode(text(arguments, 0))?;
     Ok(Value::from_untyped_json(&json))
 }
 

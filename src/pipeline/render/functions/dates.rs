@@ -69,8 +69,8 @@ pub(super) fn time_value(time: Zoned) -> Value {
 }
 
 /// The only method of a time that takes an argument and is known here.
-pub(in super::super) fn format_method(value: &Value, layout: &str) -> Option<Value> {
-    let Value::Struct(value) = value else { return None };
+pub(in super::super) fn method_of_time(value: &Value, layout: &Value) -> Option<Value> {
+    let (Value::Struct(value), Some(layout)) = (value, layout.as_text()) else { return None };
     value.moment.as_ref().map(|time| Value::text(go_time::format(time, layout)))
 }
 

@@ -36,6 +36,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Map(map))
     }),
     fixed("unset", &[Dictionary, Text], |_, a| {
+        if !a[0].is_present() {
+            return Ok(Value::map([]));
+        }
         let map = changeable(&a[0])?;
         map.remove(text(a, 1));
         Ok(Value::Map(map))
@@ -86,7 +89,7 @@ fn merge_all(session: &mut Session<'_>, arguments: &[Value], overwrite: bool) ->
     Ok(Value::Map(target))
 }
 
-/// Empty values of the target give way; maps in both are merged.
+/// Empty values of the target give way, all of them where the source overwrites; maps in both are merged. As mergo 1.0 does it.
 fn merge(
     session: &mut Session<'_>,
     target: &Rc<Map>,
@@ -98,10 +101,12 @@ fn merge(
     for (key, value) in source.entries().unwrap_or_default() {
         session.charge(key.len() + 16)?;
         match target.get(&key) {
+            // Nothing takes no place of anything, unless it may take every place.
+            _ if !value.is_present() && !overwrite => {}
             Some(Value::Map(inner)) if value.entries().is_some() => {
                 merge(session, &inner, &value, overwrite, depth)?;
             }
-            Some(present) if present.is_true() && !(overwrite && value.is_true()) => {}
+            Some(present) if present.is_true() && !overwrite => {}
             _ => target.set(&key, value).map_err(cycle)?,
         }
     }
@@ -109,6 +114,9 @@ fn merge(
 }
 
 fn deep_copy(session: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
+    if !arguments[0].is_present() {
+        return Err("reflect: call of reflect.Value.Type on zero Value".to_owned());
+    }
     copy(session, &arguments[0], 100)
 }
 
@@ -145,7 +153,12 @@ fn dig(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
         match value.entry(key) {
             Some(inner) => value = inner,
             None if value.is_map() => return Ok(default.clone()),
-            None => return Err(format!("dig found {} where a map was expected", value.kind())),
+            None => {
+                let found = if value.is_present() { value.type_name() } else { "nil" };
+                return Err(format!(
+                    "interface conversion: interface {{}} is {found}, not map[string]interface {{}}"
+                ));
+            }
         }
     }
     Ok(value)

@@ -41,7 +41,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     variadic("seq", &[], Int, seq),
     variadic("slice", &[Any], Any, slice),
     fixed("sortAlpha", &[Any], |_, a| {
-        let mut sorted = texts(&a[0])?;
+        let mut sorted = if a[0].is_present() { texts(&a[0])? } else { vec![shown(&a[0])?] };
         sorted.sort();
         Ok(text_list(sorted))
     }),
@@ -142,7 +142,10 @@ fn prepend(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
 fn concat(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
     let mut list = Vec::new();
     for argument in arguments {
-        list.extend_from_slice(items(argument, "concat")?);
+        list.extend_from_slice(items(argument, "concat").map_err(|fault| {
+            fault.replace("concat on type", "concat type")
+                + if argument.is_present() { " as list" } else { "" }
+        })?);
     }
     Ok(list.into())
 }
@@ -203,19 +206,25 @@ fn has(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
 fn slice(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
     let bound = |index: usize, default: usize| match arguments.get(index) {
         None => Ok(default),
-        Some(value) => usize::try_from(to_int64(value)).map_err(|_| "slice index out of range".to_owned()),
+        Some(value) => usize::try_from(to_int64(value))
+            .map_err(|_| "reflect.Value.Slice: slice index out of bounds".to_owned()),
     };
     // Go's own `slice` cuts strings; Sprig's takes its place and does not.
-    let list = items(&arguments[0], "slice")?;
+    let list = items(&arguments[0], "slice").map_err(|fault| {
+        fault.replace("Cannot slice on type", "list should be type of slice or array but")
+    })?;
+    if list.is_empty() {
+        return Ok(Value::Nil);
+    }
     let (start, end) = (bound(1, 0)?, bound(2, list.len())?);
     match list.get(start..end) {
         Some(part) => Ok(part.to_vec().into()),
-        None => Err(format!("slice bounds out of range [{start}:{end}] with length {}", list.len())),
+        None => Err("reflect.Value.Slice: slice index out of bounds".to_owned()),
     }
 }
 
 fn chunk(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
-    let list = items(&arguments[1], "chunk")?;
+    let list = items(&arguments[1], "chunk").map_err(|fault| fault.replace("chunk on type", "chunk type"))?;
     let length = size(int(arguments, 0));
     if length == 0 {
         return Err("the size of a chunk must be positive".to_owned());

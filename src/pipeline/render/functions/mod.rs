@@ -4,6 +4,7 @@
 //! types are checked, so the helpers here may be lenient. Must not touch: clock, randomness, network, environment. The moment
 //! and a seed come with the rendering; what needs the network or the environment is refused.
 
+mod cases;
 mod certificates;
 mod conversions;
 mod dates;
@@ -32,6 +33,7 @@ use super::engine::go::{BUILTINS, Function, Value, format};
 /// All families. A later one replaces an earlier one's function of the same name.
 const FAMILIES: &[&[Function]] = &[
     BUILTINS,
+    cases::FUNCTIONS,
     certificates::FUNCTIONS,
     conversions::FUNCTIONS,
     dates::FUNCTIONS,
@@ -52,8 +54,9 @@ const FAMILIES: &[&[Function]] = &[
     protection::FUNCTIONS,
 ];
 
-pub(super) use dates::format_method;
+pub(super) use dates::method_of_time;
 pub(super) use encodings::base64_decode;
+pub(super) use versions::method_of_version;
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
     FAMILIES.iter().flat_map(|family| family.iter()).map(|function| (function.name, function)).collect()
@@ -95,7 +98,10 @@ fn ok_text(text: impl AsRef<str>) -> Result<Value, String> {
 /// The items of a list argument, or Sprig's complaint.
 fn items<'v>(value: &'v Value, verb: &str) -> Result<&'v [Value], String> {
     match value {
-        Value::Nil | Value::Missing => Err(format!("Cannot {verb} on type <nil>")),
+        // Sprig asks nothing for its type before it looks whether there is one.
+        Value::Nil | Value::Missing => {
+            Err("runtime error: invalid memory address or nil pointer dereference".to_owned())
+        }
         other => other.items().ok_or_else(|| format!("Cannot {verb} on type {}", other.kind())),
     }
 }
@@ -231,7 +237,7 @@ mod tests {
                 "636332",
             ),
             (r"{{ max 1 3 2 }}{{ min 3 1 }}{{ floor 1.9 }}{{ ceil 1.1 }}{{ round 1.256 2 }}", "31121.26"),
-            (r"{{ div 1 0 }}", "!division by zero"),
+            (r"{{ div 1 0 }}", "!integer divide by zero"),
             (r#"{{ int "0x10" }}{{ int64 "abc" }}{{ float64 "1.5" }}{{ toDecimal "777" }}"#, "1601.5511"),
             (r"{{ addf 1.5 1 }}{{ divf 3 2 }}{{ maxf 1 2.5 }}", "2.51.52.5"),
             (r"{{ add 9223372036854775807 1 }}", "-9223372036854775808"),

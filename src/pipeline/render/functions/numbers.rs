@@ -13,7 +13,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     variadic("biggest", &[Any], Any, |_, a| Ok(extreme(a, i64::max))),
     fixed("ceil", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0]).ceil()))),
     fixed("div", &[Any, Any], |_, a| quotient(a, i64::wrapping_div)),
-    variadic("divf", &[Any], Any, |_, a| Ok(folded_float(a, |left, right| left / right))),
+    variadic("divf", &[Any], Any, quotient_of_floats),
     fixed("float64", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0])))),
     fixed("floor", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0]).floor()))),
     fixed("int", &[Any], |_, a| Ok(Value::Int(to_int64(&a[0])))),
@@ -49,13 +49,31 @@ fn parse(text: &str) -> i64 {
         Some((whole, fraction)) if fraction.bytes().all(|byte| byte == b'0') => whole,
         _ => text,
     };
-    format::parse_int(whole).unwrap_or(0)
+    match format::parse_int(whole) {
+        Some(number) => number,
+        None if separates_digits(whole) => format::parse_int(&whole.replace('_', "")).unwrap_or(0),
+        None => 0,
+    }
+}
+
+/// Whether every underscore stands between two digits, as Go's literals may have them.
+fn separates_digits(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']).as_bytes();
+    let is_digit = |at: Option<usize>| at.and_then(|at| digits.get(at)).is_some_and(u8::is_ascii_hexdigit);
+    text.contains('_')
+        && digits
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'_')
+            .all(|(at, _)| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)))
 }
 
 /// `cast.ToFloat64`.
 fn to_float64(value: &Value) -> f64 {
     match value {
         Value::Float(value) => *value,
+        #[expect(clippy::cast_precision_loss, reason = "as Go's conversion")]
+        Value::Text(text) if separates_digits(text) => to_int64(value) as f64,
         Value::Text(text) => text.parse().unwrap_or(0.0),
         #[expect(clippy::cast_precision_loss, reason = "as Go's conversion")]
         other => to_int64(other) as f64,
@@ -77,9 +95,17 @@ fn folded_float(arguments: &[Value], combine: fn(f64, f64) -> f64) -> Value {
 fn quotient(arguments: &[Value], combine: fn(i64, i64) -> i64) -> Result<Value, String> {
     let (left, right) = (to_int64(&arguments[0]), to_int64(&arguments[1]));
     if right == 0 {
-        return Err("division by zero".to_owned());
+        return Err("runtime error: integer divide by zero".to_owned());
     }
     Ok(Value::Int64(combine(left, right)))
+}
+
+/// A quotient of decimals, which have no infinity.
+fn quotient_of_floats(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
+    if arguments.iter().skip(1).any(|divisor| to_float64(divisor) == 0.0) {
+        return Err("decimal division by 0".to_owned());
+    }
+    Ok(folded_float(arguments, |left, right| left / right))
 }
 
 /// Rounds half up from the third argument on, which is 0.5 when it is missing.

@@ -108,8 +108,30 @@ fn find_all(session: &mut Session<'_>, arguments: &[Value], compile: Compile) ->
 
 fn split(session: &mut Session<'_>, arguments: &[Value], compile: Compile) -> Result<Value, String> {
     let regex = compile(session, arguments)?;
-    let parts = regex.splitn(text(arguments, 1), limit(arguments));
-    Ok(parts.map(Value::text).collect::<Vec<_>>().into())
+    let (whole, limit) = (text(arguments, 1), limit(arguments));
+    if limit == 0 {
+        return Ok(Vec::new().into());
+    }
+    if whole.is_empty() && !regex.as_str().is_empty() {
+        return Ok(vec![Value::text("")].into());
+    }
+    let mut parts = Vec::new();
+    let (mut begin, mut end) = (0, 0);
+    for found in regex.find_iter(whole).take(limit) {
+        if parts.len() + 1 == limit {
+            break;
+        }
+        end = found.start();
+        // Nothing before the start is no part.
+        if found.end() != 0 {
+            parts.push(Value::text(&whole[begin..end]));
+        }
+        begin = found.end();
+    }
+    if end != whole.len() {
+        parts.push(Value::text(&whole[begin..]));
+    }
+    Ok(parts.into())
 }
 
 fn replace_all(

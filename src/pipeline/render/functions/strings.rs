@@ -11,7 +11,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("autoindent", &[Text], |_, _| {
         Err("an unexpected error occurred where autoindent could not be processed".to_owned())
     }),
-    fixed("camelcase", &[Text], |_, a| ok_text(camel_case(text(a, 0)))),
     variadic("cat", &[], Any, cat),
     fixed("contains", &[Text, Text], |_, a| Ok(Value::Bool(text(a, 1).contains(text(a, 0))))),
     fixed("hasPrefix", &[Text, Text], |_, a| Ok(Value::Bool(text(a, 1).starts_with(text(a, 0))))),
@@ -20,7 +19,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("initials", &[Text], |_, a| {
         ok_text(text(a, 0).split_whitespace().filter_map(|word| word.chars().next()).collect::<String>())
     }),
-    fixed("kebabcase", &[Text], |_, a| ok_text(snake_case(text(a, 0)).replace('_', "-"))),
     fixed("lower", &[Text], |_, a| ok_text(text(a, 0).to_lowercase())),
     fixed("nindent", &[Int, Text], |session, a| {
         let padded = pad(session, count(int(a, 0))?, text(a, 1))?;
@@ -37,13 +35,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ok_text(unit.repeat(count))
     }),
     fixed("replace", &[Text, Text, Text], replace),
-    fixed("snakecase", &[Text], |_, a| ok_text(snake_case(text(a, 0)))),
     variadic("squote", &[], Any, |_, a| {
         quoted(a, |value| Ok(format!("'{}'", format::sprint(value).map_err(|error| error.to_string())?)))
     }),
     fixed("substr", &[Int, Int, Text], |_, a| ok_text(substring(int(a, 0), int(a, 1), text(a, 2))?)),
     fixed("swapcase", &[Text], |_, a| ok_text(swap_case(text(a, 0)))),
-    fixed("title", &[Text], |_, a| ok_text(each_word(text(a, 0), char::to_uppercase))),
     fixed("toString", &[Any], |_, a| ok_text(shown(&a[0])?)),
     fixed("trim", &[Text], |_, a| ok_text(text(a, 0).trim())),
     fixed("trimAll", &[Text, Text], |_, a| ok_text(trim_all(a))),
@@ -57,7 +53,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     fixed("trimall", &[Text, Text], |_, a| ok_text(trim_all(a))),
     fixed("trunc", &[Int, Text], |_, a| ok_text(truncate(int(a, 0), text(a, 1)))),
-    fixed("untitle", &[Text], |_, a| ok_text(each_word(text(a, 0), char::to_lowercase))),
+    fixed("untitle", &[Text], |_, a| ok_text(each_word_lower(text(a, 0)))),
     fixed("upper", &[Text], |_, a| ok_text(text(a, 0).to_uppercase())),
     fixed("wrap", &[Int, Text], |_, a| ok_text(wrap(size(int(a, 0)), "\n", false, text(a, 1)))),
     fixed("wrapWith", &[Int, Text, Text], |_, a| {
@@ -160,12 +156,13 @@ fn abbreviate(offset: i64, width: i64, text: &str) -> String {
     format!("...{}", piece(characters.len() - (width - 3), characters.len()))
 }
 
-fn each_word<I: Iterator<Item = char>>(text: &str, change: fn(char) -> I) -> String {
+/// Every word begins small; words are separated by white space.
+fn each_word_lower(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at_start = true;
     for character in text.chars() {
         if at_start {
-            out.extend(change(character));
+            out.extend(character.to_lowercase());
         } else {
             out.push(character);
         }
@@ -181,44 +178,6 @@ fn swap_case(text: &str) -> String {
             out.extend(character.to_lowercase());
         } else {
             out.extend(character.to_uppercase());
-        }
-    }
-    out
-}
-
-fn snake_case(text: &str) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let mut out = String::with_capacity(text.len() + 8);
-    for (index, character) in characters.iter().enumerate() {
-        if matches!(character, ' ' | '-' | '_' | '.') {
-            if !out.ends_with('_') && !out.is_empty() {
-                out.push('_');
-            }
-            continue;
-        }
-        if character.is_uppercase() && index > 0 && !out.ends_with('_') {
-            let after_lower = !characters[index - 1].is_uppercase();
-            let before_lower = characters.get(index + 1).is_some_and(|next| next.is_lowercase());
-            if after_lower || before_lower {
-                out.push('_');
-            }
-        }
-        out.extend(character.to_lowercase());
-    }
-    out
-}
-
-fn camel_case(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut at_start = true;
-    for character in text.chars() {
-        if matches!(character, '_' | ' ' | '-' | '.') {
-            at_start = true;
-        } else if at_start {
-            out.extend(character.to_uppercase());
-            at_start = false;
-        } else {
-            out.push(character);
         }
     }
     out

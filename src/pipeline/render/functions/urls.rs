@@ -9,7 +9,15 @@ use super::super::session::Session;
 use super::{ok_text, text};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    fixed("getHostByName", &[Text], |_, _| {
+    fixed("getHostByName", &[Text], |_, a| {
+        // What needs nobody to be asked is known.
+        let name = text(a, 0);
+        if name.parse::<std::net::IpAddr>().is_ok() {
+            return ok_text(name);
+        }
+        if name == "localhost" {
+            return ok_text("127.0.0.1");
+        }
         Err("getHostByName is not available: a template makes no request to the network".to_owned())
     }),
     fixed("urlJoin", &[Map], join),

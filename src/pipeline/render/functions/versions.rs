@@ -12,12 +12,35 @@ use super::text;
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("semver", &[Text], semver),
     fixed("semverCompare", &[Text, Text], |_, a| {
+        // The constraint is read first.
+        satisfies(text(a, 0), &Version::default())?;
         let version = Version::parse(text(a, 1)).ok_or("Invalid Semantic Version")?;
         satisfies(text(a, 0), &version).map(Value::Bool)
     }),
 ];
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Go's type of a version.
+const VERSION_TYPE: &str = "*semver.Version";
+
+/// The methods of a version that take another one.
+pub(in super::super) fn method_of_version(receiver: &Value, method: &str, other: &Value) -> Option<Value> {
+    let version = |value: &Value| match value {
+        Value::Struct(found) if found.type_name == VERSION_TYPE => Version::parse(found.shown.as_deref()?),
+        _ => None,
+    };
+    let order = version(receiver)?.order(&version(other)?);
+    Some(match method {
+        "Compare" => Value::Int(order as i64),
+        "Equal" => Value::Bool(order == Ordering::Equal),
+        "GreaterThan" => Value::Bool(order == Ordering::Greater),
+        "GreaterThanEqual" => Value::Bool(order != Ordering::Less),
+        "LessThan" => Value::Bool(order == Ordering::Less),
+        "LessThanEqual" => Value::Bool(order != Ordering::Greater),
+        _ => return None,
+    })
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Version {
     numbers: [u64; 3],
     /// How many of the numbers were written.
@@ -98,7 +121,7 @@ fn semver(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
     let version = Version::parse(original).ok_or("Invalid Semantic Version")?;
     let number = |index: usize| Value::Int64(i64::try_from(version.numbers[index]).unwrap_or(i64::MAX));
     Ok(Value::Struct(Rc::new(Struct {
-        type_name: "*semver.Version".to_owned(),
+        type_name: VERSION_TYPE.to_owned(),
         fields: vec![
             ("Major", number(0)),
             ("Minor", number(1)),

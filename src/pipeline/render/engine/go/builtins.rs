@@ -119,7 +119,9 @@ fn length(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
         Value::List(list) => list.items().len(),
         Value::Map(map) => map.len(),
         Value::Object(object) => object.fields().len(),
-        Value::Missing | Value::Nil => return Err("len of nil pointer".to_owned()),
+        Value::Missing | Value::Nil => {
+            return Err("reflect: call of reflect.Value.Type on zero Value".to_owned());
+        }
         _ => return Err(format!("len of type {}", value.type_name())),
     };
     Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
@@ -163,6 +165,10 @@ fn index(_: &mut Session<'_>, arguments: &[Value]) -> Result<Value, String> {
 
 fn position(index: &Value, length: usize) -> Result<usize, String> {
     match index.as_int() {
+        // Go looks one too far, and reflection finds it.
+        Some(number) if usize::try_from(number) == Ok(length) => {
+            Err("reflect: slice index out of range".to_owned())
+        }
         Some(number) => usize::try_from(number)
             .ok()
             .filter(|position| *position < length)
@@ -177,6 +183,7 @@ fn position(index: &Value, length: usize) -> Result<usize, String> {
 fn escaped(arguments: &[Value], escape: fn(char, &mut String)) -> Result<Value, String> {
     let text = match arguments {
         [Value::Text(text)] => text.to_string(),
+        [value] if !value.is_present() => "<no value>".to_owned(),
         _ => format::sprint_all(arguments).map_err(|error| error.to_string())?,
     };
     let mut out = String::with_capacity(text.len());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::super::super::functions::format_method;
+use super::super::super::functions::{method_of_time, method_of_version};
 use super::super::super::session::Session;
 use super::ast::{Branch, Command, Constant, Node, Operand, Pipe, Place};
 use super::value::Value;
@@ -352,7 +352,7 @@ impl<'t> Executor<'t, '_, '_> {
         }
     }
 
-    /// Calls a method. Only times have one that takes arguments.
+    /// Calls a method that takes an argument: a time has one, and versions are compared so.
     fn call_method(
         &mut self,
         dot: &Dot,
@@ -361,18 +361,20 @@ impl<'t> Executor<'t, '_, '_> {
         method: &Arc<str>,
         piped: Option<Value>,
     ) -> Walk<Value> {
+        let is_time = matches!(receiver, Value::Struct(found) if found.moment.is_some());
+        let parameter = if is_time { Parameter::Text } else { Parameter::Any };
         let mut arguments = Vec::new();
         for operand in &command.operands[1..] {
-            arguments.push(self.argument(dot, Parameter::Text, operand)?);
+            arguments.push(self.argument(dot, parameter, operand)?);
         }
         if let Some(piped) = piped {
-            arguments.push(self.checked(piped, Parameter::Text)?);
+            arguments.push(self.checked(piped, parameter)?);
         }
-        if let [layout] = arguments.as_slice()
-            && let Some(layout) = layout.as_text()
-            && let Some(text) = format_method(receiver, layout)
+        if let [argument] = arguments.as_slice()
+            && let Some(result) =
+                method_of_time(receiver, argument).or_else(|| method_of_version(receiver, method, argument))
         {
-            return Ok(text);
+            return Ok(result);
         }
         self.fault(format!("{method} is not a method but has arguments"))
     }
@@ -492,6 +494,10 @@ impl<'t> Executor<'t, '_, '_> {
             },
             Operand::Literal { text, .. } => match arguments::literal(&value, parameter) {
                 Ok(value) => Ok(value),
+                Err("map") => {
+                    let expected = parameter.type_name();
+                    self.fault(format!("can't handle {text} for arg of type {expected}"))
+                }
                 Err(expected) => self.fault(format!("expected {expected}; found {text}")),
             },
             _ => self.checked(value, parameter),
@@ -582,6 +588,10 @@ impl<'t> Executor<'t, '_, '_> {
     }
 }
 
+/// The methods that take an argument: of a time, and of a version.
+const METHODS: [&str; 7] =
+    ["Format", "Compare", "Equal", "GreaterThan", "GreaterThanEqual", "LessThan", "LessThanEqual"];
+
 /// The last name of a chain, if it may be a method because it has arguments.
 fn method<'n>(
     command: &Command,
@@ -590,5 +600,5 @@ fn method<'n>(
 ) -> Option<(&'n Arc<str>, &'n [Arc<str>])> {
     let (last, before) = names.split_last()?;
     let has_arguments = piped.is_some() || command.operands.len() > 1;
-    (has_arguments && **last == *"Format").then_some((last, before))
+    (has_arguments && METHODS.contains(&last.as_ref())).then_some((last, before))
 }

@@ -343,6 +343,8 @@ fn verb_text(verb: char, value: &Value, directive: &Directive, depth: usize) -> 
             let mut parts = Vec::with_capacity(list.items().len());
             let unpadded = Directive { width: 0, ..directive.clone() };
             for item in list.items() {
+                // Nothing has no verb inside of a list.
+                let verb = if item.is_present() { verb } else { 'v' };
                 parts.push(verb_text(verb, item, &unpadded, depth)?);
             }
             Ok(format!("[{}]", parts.join(" ")))
@@ -352,6 +354,7 @@ fn verb_text(verb: char, value: &Value, directive: &Directive, depth: usize) -> 
             let mut parts = Vec::new();
             for (key, item) in value.entries().unwrap_or_default() {
                 let key = verb_text(verb, &Value::Text(key), &unpadded, depth)?;
+                let verb = if item.is_present() { verb } else { 'v' };
                 parts.push(format!("{key}:{}", verb_text(verb, &item, &unpadded, depth)?));
             }
             Ok(format!("map[{}]", parts.join(" ")))
