@@ -1,4 +1,4 @@
-//! The judgement on a ConfigMap that somebody wants to write: an AdmissionReview in, an AdmissionReview out.
+//! The judgement on a ConfigMap that somebody wants to write: an `AdmissionReview` in, an `AdmissionReview` out.
 //!
 //! Takes the text of a review (`admission.k8s.io/v1`); gives the answer. Pure: it sees nothing but the review.
 

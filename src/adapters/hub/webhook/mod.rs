@@ -1,5 +1,5 @@
 //! What the admission webhook needs on the hub: its certificate in a Secret that all replicas share, and the authority of that
-//! certificate in the ValidatingWebhookConfiguration.
+//! certificate in the `ValidatingWebhookConfiguration`.
 //!
 //! Takes the time and the names under which the process is called; gives the certificate to serve with. Must not touch: what is
 //! reviewed.
