@@ -303,7 +303,7 @@ mod tests {
             &[SourceFile { path: "p.yaml".to_owned(), text: format!(
                 "apiVersion: {POLICY}\nkind: Policy\nmetadata: {{name: p, namespace: n}}\nspec:\n  disabled: false\n  \
                  policy-templates:\n  - objectDefinition:\n      apiVersion: {POLICY}\n      kind: ConfigurationPolicy\n      \
-                 metadata: {{name: c}}\n      spec: {{remediationAction: inform, object-templates: [{{complianceType: perhaps, objectDefinition: {{}}}}]}}\n"
+                 metadata: {{name: c}}\n      spec: {{remediationAction: inform, object-templates: [{{complianceType: perhaps, objectDefinition: {{apiVersion: v1, kind: Pod, metadata: {{name: a}}}}}}]}}\n"
             ) }],
             vec![
                 object("v1", "Secret", "s", Some("n"), json!({})),
