@@ -27,6 +27,7 @@ Examples:
   flotilla hub --webhook                             with the admission webhook on port 8443
   curl http://127.0.0.1:8080/readyz
   flotilla hub --source 'git+https://git.example.org/fleet.git//hub?ref=main&namespace=policies'
+  flotilla hub --source 'git+ssh://git@git.example.org/fleet.git?ref=v2&secret=fleet-git' --source 'dir:///etc/fleet?name=local'
   curl -X POST http://127.0.0.1:8080/sources/look
 
 It stops on SIGTERM and SIGINT, and looks at its sources on SIGHUP. Exit codes: 0 stopped, 2 could not run.";
@@ -55,8 +56,8 @@ pub(crate) struct Options {
     /// Name of this process in the Lease. Default: a random one
     #[arg(long, value_name = "NAME", env = "POD_NAME")]
     identity: Option<String>,
-    /// Apply what a git repository or a directory holds to the hub: git+https://HOST/REPOSITORY//PATH?ref=REF, git+ssh://,
-    /// git+file:// or dir:///PATH; may be given several times, with another name= each
+    /// Apply what a git repository or a directory holds to the hub; the examples below show addresses. May be given several
+    /// times, with another name= each
     #[arg(long = "source", value_name = "ADDRESS")]
     sources: Vec<String>,
     /// How often sources are looked at, as in 30s or 5m

@@ -57,13 +57,13 @@ async fn commits_reach_the_clusters() {
     world.source_applied(&second).await;
     assert!(world.hub.get("ConfigMap", POLICIES, "notes").await.is_none());
 
-    repository.write("hub/settings.yaml", settings(&world, "20 */3 * * * *")).remove("hub/set.yaml");
+    repository.write("hub/settings.yaml", settings(&world, "20 */3 * * * *")).remove("hub/more.yaml");
     let broken = repository.commit();
     let told = world.source_is("the mistake to be told", |data| data["seen"] == broken.as_str()).await;
     assert_eq!(told["revision"], second.as_str());
     assert!(told["error"].as_str().unwrap().contains("backupSchedule"), "{told:#}");
-    let bindings = world.hub.list("ManagedClusterSetBinding", Some(POLICIES)).await;
-    assert!(bindings.contains_key("default"), "nothing of a commit with a mistake is applied");
+    let more = world.hub.get("ConfigMap", POLICIES, "more").await;
+    assert!(more.is_some(), "nothing of a commit with a mistake is applied");
 
     world.kill_hub().await;
     repository.write("hub/settings.yaml", settings(&world, "40 */4 * * *"));
@@ -71,7 +71,7 @@ async fn commits_reach_the_clusters() {
     world.start_hub_with_source(&address);
     world.schedule_has(SCHEDULE, "40 */4 * * *").await;
     world.source_applied(&last).await;
-    let bindings = world.hub.list("ManagedClusterSetBinding", Some(POLICIES)).await;
-    assert!(bindings.is_empty(), "what was applied before the restart is taken away after it");
+    let more = world.hub.get("ConfigMap", POLICIES, "more").await;
+    assert!(more.is_none(), "what was applied before the restart is taken away after it");
     world.stop().await;
 }

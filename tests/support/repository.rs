@@ -70,15 +70,12 @@ impl SourceRepository {
         let mut builder = self.repository.treebuilder(None).unwrap();
         let below = self.files.iter().filter_map(|(path, file)| Some((path.strip_prefix(directory)?, file)));
         for (path, (mode, content)) in below {
-            match path.split_once('/') {
-                Some((name, _)) => {
-                    let tree = self.tree(&format!("{directory}{name}/"));
-                    builder.insert(name, tree, 0o040_000).unwrap();
-                }
-                None => {
-                    let blob = self.repository.blob(content).unwrap();
-                    builder.insert(path, blob, *mode).unwrap();
-                }
+            if let Some((name, _)) = path.split_once('/') {
+                let tree = self.tree(&format!("{directory}{name}/"));
+                builder.insert(name, tree, 0o040_000).unwrap();
+            } else {
+                let blob = self.repository.blob(content).unwrap();
+                builder.insert(path, blob, *mode).unwrap();
             }
         }
         builder.write().unwrap()

@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "files are read here")]
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -43,8 +44,11 @@ fn read(path: &Path, limits: &Limits) -> Result<Checkout, GitError> {
             digest.update(part);
         }
     }
-    let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Checkout { revision: format!("sha256:{digest}"), files })
+    let mut revision = "sha256:".to_owned();
+    for byte in digest.finalize() {
+        let _written = write!(revision, "{byte:02x}");
+    }
+    Ok(Checkout { revision, files })
 }
 
 struct Reading<'r> {

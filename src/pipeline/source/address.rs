@@ -317,7 +317,8 @@ impl Reader {
 
 /// A name that git takes for a reference (git-check-ref-format), or a commit.
 fn is_reference(name: &str) -> bool {
-    let is_part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    let is_part =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none();
     !name.starts_with('-')
         && !name.ends_with('.')
         && !name.contains("..")

@@ -237,7 +237,7 @@ mod tests {
         kind: &str,
         name: &str,
         namespace: Option<&str>,
-        rest: Value,
+        rest: &Value,
     ) -> SourceObject {
         let mut value = json!({"apiVersion": api_version, "kind": kind,
             "metadata": {"name": name, "namespace": namespace, "uid": "u", "creationTimestamp": null}});
@@ -247,8 +247,8 @@ mod tests {
         SourceObject { manifest: Manifest::parse(value).unwrap(), place: format!("{name}.yaml") }
     }
 
-    fn config_map(name: &str, namespace: Option<&str>, data: Value) -> SourceObject {
-        object("v1", "ConfigMap", name, namespace, json!({"data": data}))
+    fn config_map(name: &str, namespace: Option<&str>, data: &Value) -> SourceObject {
+        object("v1", "ConfigMap", name, namespace, &json!({"data": data}))
     }
 
     const POLICY: &str = "policy.open-cluster-management.io/v1";
@@ -260,23 +260,23 @@ mod tests {
         let set = validate(
             &[],
             vec![
-                object(POLICY, "PlacementBinding", "b", None, binding),
+                object(POLICY, "PlacementBinding", "b", None, &binding),
                 object(
                     "cluster.open-cluster-management.io/v1beta1",
                     "Placement",
                     "p",
                     None,
-                    json!({"spec": {}}),
+                    &json!({"spec": {}}),
                 ),
                 object(
                     POLICY,
                     "Policy",
                     "y",
                     None,
-                    json!({"spec": {"disabled": false, "policy-templates": []}, "status": {}}),
+                    &json!({"spec": {"disabled": false, "policy-templates": []}, "status": {}}),
                 ),
-                config_map("z", Some("other"), json!({})),
-                config_map("a", None, json!({})),
+                config_map("z", Some("other"), &json!({})),
+                config_map("a", None, &json!({})),
             ],
             Some("policies"),
         )
@@ -303,17 +303,17 @@ mod tests {
             &[SourceFile { path: "p.yaml".to_owned(), text: format!(
                 "apiVersion: {POLICY}\nkind: Policy\nmetadata: {{name: p, namespace: n}}\nspec:\n  disabled: false\n  \
                  policy-templates:\n  - objectDefinition:\n      apiVersion: {POLICY}\n      kind: ConfigurationPolicy\n      \
-                 metadata: {{name: c}}\n      spec: {{remediationAction: inform, object-templates: [{{complianceType: perhaps, objectDefinition: {{}}}}]}}\n"
+                 metadata: {{name: c}}\n      spec: {{remediationAction: inform, object-templates: [{{complianceType: perhaps, objectDefinition: {{apiVersion: v1, kind: Pod, metadata: {{name: a}}}}}}]}}\n"
             ) }],
             vec![
-                object("v1", "Secret", "s", Some("n"), json!({})),
-                object("apps/v1", "Deployment", "d", Some("n"), json!({})),
-                config_map("a", None, json!({})),
-                config_map("b", Some("n"), json!({})),
-                config_map("b", Some("n"), json!({})),
-                config_map("C", Some("n"), json!({})),
-                config_map(CONFIG_MAP_NAME, Some("n"), json!({"backupTTL": "10d"})),
-                object(POLICY, "PolicySet", "t", Some("n"), json!({"spec": {"policies": "all"}})),
+                object("v1", "Secret", "s", Some("n"), &json!({})),
+                object("apps/v1", "Deployment", "d", Some("n"), &json!({})),
+                config_map("a", None, &json!({})),
+                config_map("b", Some("n"), &json!({})),
+                config_map("b", Some("n"), &json!({})),
+                config_map("C", Some("n"), &json!({})),
+                config_map(CONFIG_MAP_NAME, Some("n"), &json!({"backupTTL": "10d"})),
+                object(POLICY, "PolicySet", "t", Some("n"), &json!({"spec": {"policies": "all"}})),
             ],
             None,
         )
@@ -343,12 +343,12 @@ mod tests {
                 "Policy",
                 "p",
                 Some(namespace),
-                json!({"spec": {"disabled": false, "policy-templates": [
+                &json!({"spec": {"disabled": false, "policy-templates": [
                 {"objectDefinition": {"a": text}}]}}),
             )
         };
         let set = |namespace| {
-            vec![policy(namespace), config_map(CONFIG_MAP_NAME, Some("n"), json!({"backupNS": "velero"}))]
+            vec![policy(namespace), config_map(CONFIG_MAP_NAME, Some("n"), &json!({"backupNS": "velero"}))]
         };
         assert!(validate(&[], set("elsewhere"), None).is_ok());
         let findings = validate(&[], set("n"), None).unwrap_err();

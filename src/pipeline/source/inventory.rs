@@ -228,8 +228,8 @@ mod tests {
     }
 
     fn inventory(entries: &[(&str, Option<&str>)]) -> Inventory {
-        let entry = |uid: &Option<&str>| Entry { version: "v1".to_owned(), uid: uid.map(ToOwned::to_owned) };
-        Inventory { entries: entries.iter().map(|(name, uid)| (identity(name), entry(uid))).collect() }
+        let entry = |uid: Option<&str>| Entry { version: "v1".to_owned(), uid: uid.map(ToOwned::to_owned) };
+        Inventory { entries: entries.iter().map(|(name, uid)| (identity(name), entry(*uid))).collect() }
     }
 
     /// Sign and name of each step.
