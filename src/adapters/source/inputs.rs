@@ -17,11 +17,25 @@ use crate::yaml::{self, Dialect, YamlError};
 /// An input that cannot be used.
 #[derive(Debug, Error)]
 pub enum InputError {
-    /// A file or directory that cannot be read.
-    #[error("could not open {what} {path}: {source}")]
+    /// A file that cannot be read.
+    #[error("open {path}: {}", plain(source))]
     Unreadable {
-        /// `file` or `directory`.
-        what: &'static str,
+        /// Its path.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file among the inputs that is not there.
+    #[error("could not open file {path}: stat {path}: {}", plain(source))]
+    Missing {
+        /// Its path.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A directory that cannot be read.
+    #[error("could not open directory {path}: open {path}: {}", plain(source))]
+    Directory {
         /// Its path.
         path: String,
         /// Why not.
@@ -40,13 +54,26 @@ pub enum InputError {
         source: YamlError,
     },
     /// A document that is not a Kubernetes object.
-    #[error("could not decode {place} to a Kubernetes object: {source}")]
+    #[error("could not re-un-marshal {name} to kubernetes YAML: {source} (document {}, which begins on line {})", place.document, place.line)]
     Manifest {
+        /// `file F` or `stdin`.
+        name: String,
         /// Where it stands.
         place: Place,
         /// What is wrong.
         source: ManifestError,
     },
+}
+
+/// What the system says of a file, as Go prints it: `no such file or directory`.
+pub fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split_once(" (os error ").map_or(text.as_str(), |(words, _)| words);
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => String::new(),
+    }
 }
 
 /// One text and what to call it in errors.
@@ -85,19 +112,22 @@ impl Text {
     pub fn objects(&self) -> Result<Vec<Found>, InputError> {
         let mut found = Vec::new();
         for (value, place) in self.values(Dialect::Template)? {
-            open(value, &place, &mut found)?;
+            open(value, &self.name(), &place, &mut found)?;
         }
         Ok(found)
     }
 }
 
-fn open(value: Value, place: &Place, found: &mut Vec<Found>) -> Result<(), InputError> {
-    let manifest =
-        Manifest::parse(value).map_err(|source| InputError::Manifest { place: place.clone(), source })?;
+fn open(value: Value, name: &str, place: &Place, found: &mut Vec<Found>) -> Result<(), InputError> {
+    let manifest = Manifest::parse(value).map_err(|source| InputError::Manifest {
+        name: name.to_owned(),
+        place: place.clone(),
+        source,
+    })?;
     if manifest.kind().ends_with("List")
         && let Some(Value::Array(items)) = manifest.at(&["items"])
     {
-        return items.iter().try_for_each(|item| open(item.clone(), place, found));
+        return items.iter().try_for_each(|item| open(item.clone(), name, place, found));
     }
     found.push(Found { manifest, place: place.clone() });
     Ok(())
@@ -108,7 +138,7 @@ pub fn read_text(path: &Path) -> Result<Text, InputError> {
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Text { path: name, text }),
-        Err(source) => Err(InputError::Unreadable { what: "file", path: name, source }),
+        Err(source) => Err(InputError::Unreadable { path: name, source }),
     }
 }
 
@@ -121,6 +151,8 @@ pub fn read_texts<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<T
                 texts.push(read_text(&file)?);
             }
         } else {
+            std::fs::metadata(path)
+                .map_err(|source| InputError::Missing { path: path.display().to_string(), source })?;
             texts.push(read_text(path)?);
         }
     }
@@ -160,8 +192,7 @@ fn files_of(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
 
 /// What stands in a directory, sorted, without what is hidden.
 fn entries_of(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let unreadable =
-        |source| InputError::Unreadable { what: "directory", path: directory.display().to_string(), source };
+    let unreadable = |source| InputError::Directory { path: directory.display().to_string(), source };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -200,9 +231,21 @@ mod tests {
         let broken = error("a: 1\n---\nb: [\n");
         assert!(broken.starts_with("could not decode file f.yaml to YAML: "), "{broken}");
         assert!(broken.ends_with("(document 2, which begins on line 2)"), "{broken}");
-        assert!(error("a: 1\n").contains("f.yaml, document 1 (line 1)"), "{}", error("a: 1\n"));
-        let missing = read_text(Path::new("/does/not/exist")).unwrap_err().to_string();
-        assert!(missing.starts_with("could not open file /does/not/exist: "), "{missing}");
+        let shapeless = error("a: 1\n");
+        assert!(
+            shapeless.starts_with("could not re-un-marshal file f.yaml to kubernetes YAML: ")
+                && shapeless.ends_with("(document 1, which begins on line 1)"),
+            "{shapeless}"
+        );
+        let path = Path::new("/does/not/exist");
+        assert_eq!(
+            read_text(path).unwrap_err().to_string(),
+            "open /does/not/exist: no such file or directory"
+        );
+        assert_eq!(
+            read_texts([path]).unwrap_err().to_string(),
+            "could not open file /does/not/exist: stat /does/not/exist: no such file or directory"
+        );
     }
 
     #[test]
