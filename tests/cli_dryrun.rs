@@ -237,7 +237,7 @@ fn differences_are_written_as_kubectl_writes_objects() {
     assert!(
         ended.stdout.contains(
             "+  annotations:\n+    a: '*x'\n+    b: 'y: z'\n+    k2: v\n+    k10: v\n+    long: a very long line of words that goes \
-             on and on and on until it is longer than\n+      eighty columns\n"
+             on and on and on until it is longer\n+      than eighty columns\n"
         ),
         "{}",
         ended.stdout
