@@ -152,7 +152,7 @@ async fn what_rests_is_not_woken_by_a_restart() {
     let said =
         world.template_says("resting", "c1", "resting", "This policy will not be evaluated again").await;
     assert!(said.starts_with("Compliant; "), "{said}");
-    world.settled("c1", &["resting"]).await;
+    world.policy_is("resting", "c1", "Compliant").await;
     let before = world.hub.get("Policy", "c1", &replica("resting")).await.unwrap();
 
     world.kill_hub().await;

@@ -603,8 +603,8 @@ mod tests {
         assert_eq!(
             write(&value, Edition::V2),
             "\
-double: \"tab\\ta very long line of words that goes on and on and on until it must be longer
-  than eighty columns of text  two\"
+double: \"tab\\ta very long line of words that goes on and on and on until it must be
+  longer than eighty columns of text  two\"
 labels:
   \"1\": one
   a-b: x
@@ -640,8 +640,8 @@ literal: |-
   b
 plain: a very long line of words that goes on and on and on until it must be longer
   than eighty columns of text
-quoted: 'a: a very long line of words that goes on and on and on until it must be longer
-  than eighty columns of text'
+quoted: 'a: a very long line of words that goes on and on and on until it must be
+  longer than eighty columns of text'
 word: oooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooo
   tail
 "
