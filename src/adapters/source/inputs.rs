@@ -14,6 +14,9 @@ use super::files::{Found, Place, documents, has_manifests};
 use crate::api::object::{Manifest, ManifestError};
 use crate::yaml::{self, Dialect, YamlError};
 
+/// How standard input is named among the inputs.
+const STANDARD_INPUT: &str = "-";
+
 /// An input that cannot be used.
 #[derive(Debug, Error)]
 pub enum InputError {
@@ -54,10 +57,11 @@ pub enum InputError {
         source: YamlError,
     },
     /// A document that is not a Kubernetes object.
-    #[error("could not re-un-marshal {name} to kubernetes YAML: {source} (document {}, which begins on line {})", place.document, place.line)]
+    #[error(
+        "could not re-un-marshal {} to kubernetes YAML: {source} (document {}, which begins on line {})",
+        called(&place.file), place.document, place.line
+    )]
     Manifest {
-        /// `file F` or `stdin`.
-        name: String,
         /// Where it stands.
         place: Place,
         /// What is wrong.
@@ -85,17 +89,18 @@ pub struct Text {
     pub text: String,
 }
 
-impl Text {
-    fn name(&self) -> String {
-        if self.path == "-" { "stdin".to_owned() } else { format!("file {}", self.path) }
-    }
+/// `file F`, or `stdin`.
+fn called(path: &str) -> String {
+    if path == STANDARD_INPUT { "stdin".to_owned() } else { format!("file {path}") }
+}
 
+impl Text {
     /// Its documents as values, each with its place; empty ones are left out.
     pub fn values(&self, dialect: Dialect) -> Result<Vec<(Value, Place)>, InputError> {
         let mut values = Vec::new();
         for (index, (line, document)) in documents(&self.text).into_iter().enumerate() {
             let value = yaml::read(&document, dialect).map_err(|source| InputError::Yaml {
-                name: self.name(),
+                name: called(&self.path),
                 document: index + 1,
                 line,
                 source,
@@ -112,22 +117,19 @@ impl Text {
     pub fn objects(&self) -> Result<Vec<Found>, InputError> {
         let mut found = Vec::new();
         for (value, place) in self.values(Dialect::Template)? {
-            open(value, &self.name(), &place, &mut found)?;
+            open(value, &place, &mut found)?;
         }
         Ok(found)
     }
 }
 
-fn open(value: Value, name: &str, place: &Place, found: &mut Vec<Found>) -> Result<(), InputError> {
-    let manifest = Manifest::parse(value).map_err(|source| InputError::Manifest {
-        name: name.to_owned(),
-        place: place.clone(),
-        source,
-    })?;
+fn open(value: Value, place: &Place, found: &mut Vec<Found>) -> Result<(), InputError> {
+    let manifest =
+        Manifest::parse(value).map_err(|source| InputError::Manifest { place: place.clone(), source })?;
     if manifest.kind().ends_with("List")
         && let Some(Value::Array(items)) = manifest.at(&["items"])
     {
-        return items.iter().try_for_each(|item| open(item.clone(), name, place, found));
+        return items.iter().try_for_each(|item| open(item.clone(), place, found));
     }
     found.push(Found { manifest, place: place.clone() });
     Ok(())

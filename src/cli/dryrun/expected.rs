@@ -93,13 +93,12 @@ impl Told {
         names.sort();
         let mut matches = true;
         for name in names {
-            matches &= match actual.get(name) {
-                Some(found) => self.value(&expected[name], found, &parent.field(name), name),
-                None => {
-                    let text = format!("Key '{name}' not found in result at path '{}'", parent.text);
-                    self.say_outside(parent, text, Tone::Bad);
-                    false
-                }
+            matches &= if let Some(found) = actual.get(name) {
+                self.value(&expected[name], found, &parent.field(name), name)
+            } else {
+                let text = format!("Key '{name}' not found in result at path '{}'", parent.text);
+                self.say_outside(parent, text, Tone::Bad);
+                false
             };
         }
         matches

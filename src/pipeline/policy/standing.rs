@@ -35,25 +35,38 @@ pub fn of(root: &Policy, replicated: &Value, enforced_by_binding: bool, check: &
     })?;
     let resolved = resolved(index).filter(|resolved| has_name(resolved));
     let parent = checks::parent_remediation(root, enforced_by_binding);
-    let own = said(definition, resolved, "remediationAction");
-    let prune = said(definition, resolved, "pruneObjectBehavior");
-    Some(Standing {
-        remediation: checks::remediation(own.flatten(), parent),
-        prune: prune.map(|prune| prune.unwrap_or(PruneObjectBehavior::None)),
-    })
+    let own = match said(definition, resolved, "remediationAction") {
+        Said::This(action) => Some(action),
+        Said::Nothing | Said::Unclear => None,
+    };
+    let prune = match said(definition, resolved, "pruneObjectBehavior") {
+        Said::This(prune) => Some(prune),
+        Said::Nothing => Some(PruneObjectBehavior::None),
+        Said::Unclear => None,
+    };
+    Some(Standing { remediation: checks::remediation(own, parent), prune })
 }
 
-/// What a definition says in a field of its spec: `Some(None)` where nothing, `None` where it cannot be told.
-fn said<T: DeserializeOwned>(definition: &Value, resolved: Option<&Value>, field: &str) -> Option<Option<T>> {
+/// What a definition says in a field of its spec.
+enum Said<T> {
+    /// This.
+    This(T),
+    /// The field is not there.
+    Nothing,
+    /// It cannot be told.
+    Unclear,
+}
+
+fn said<T: DeserializeOwned>(definition: &Value, resolved: Option<&Value>, field: &str) -> Said<T> {
     let mut value = &definition["spec"][field];
     if value.as_str().is_some_and(|text| text.contains(TEMPLATE)) {
-        value = &resolved?["spec"][field];
+        let Some(resolved) = resolved else { return Said::Unclear };
+        value = &resolved["spec"][field];
     }
-    match value {
-        Value::Null => Some(None),
-        value if *value == json!("") => Some(None),
-        value => serde_json::from_value(value.clone()).ok().map(Some),
+    if value.is_null() || *value == json!("") {
+        return Said::Nothing;
     }
+    serde_json::from_value(value.clone()).map_or(Said::Unclear, Said::This)
 }
 
 #[cfg(test)]
@@ -62,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    fn root(action: Option<&str>, name: &str, spec: Value) -> Policy {
+    fn root(action: Option<&str>, name: &str, spec: &Value) -> Policy {
         let mut policy = json!({"metadata": {"name": "p", "namespace": "ns"}, "spec": {"disabled": false,
             "policy-templates": [{"objectDefinition": {"kind": "Other", "metadata": {"name": "other"}}},
                 {"objectDefinition": {"kind": "ConfigurationPolicy", "metadata": {"name": name}, "spec": spec}}]}});
@@ -103,7 +116,7 @@ mod tests {
         #[case] prune: Option<PruneObjectBehavior>,
     ) {
         for name in ["a-c1", "a-{{hub .ManagedClusterName hub}}"] {
-            let root = root(action, name, spec.clone());
+            let root = root(action, name, &spec);
             let found = of(&root, &replicated(), enforced_by_binding, "a-c1");
             assert_eq!(found, Some(Standing { remediation, prune }), "{name}");
         }
@@ -111,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_template_that_was_taken_out_says_nothing() {
-        let root = root(Some("inform"), "b", json!({}));
+        let root = root(Some("inform"), "b", &json!({}));
         assert_eq!(of(&root, &replicated(), false, "a-c1"), None);
     }
 }

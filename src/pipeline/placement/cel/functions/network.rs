@@ -12,6 +12,12 @@ use super::typed::Typed;
 use super::{Answer, failed, text_value};
 use crate::pipeline::url::Url;
 
+/// Takes a part out of a URL.
+type PartOfUrl = fn(&Url) -> String;
+
+/// What may be asked of an address.
+type Question = fn(IpAddr) -> bool;
+
 /// A range of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Network {
@@ -100,7 +106,7 @@ fn add_urls(context: &mut Context<'_, '_>) -> Result<(), DeclarationError> {
         })?;
         Ok(Typed::Url(text.to_string()).into_value())
     })?;
-    let parts: [(&str, fn(&Url) -> String); 5] = [
+    let parts: [(&str, PartOfUrl); 5] = [
         ("getScheme", |url| url.scheme.clone()),
         ("getHost", |url| url.host.clone()),
         ("getHostname", |url| url.hostname().to_owned()),
@@ -143,7 +149,7 @@ fn add_addresses(context: &mut Context<'_, '_>) -> Result<(), DeclarationError> 
             IpAddr::V6(_) => 6,
         }))
     })?;
-    let questions: [(&str, fn(IpAddr) -> bool); 5] = [
+    let questions: [(&str, Question); 5] = [
         ("isUnspecified", |address| address.is_unspecified()),
         ("isLoopback", |address| address.is_loopback()),
         ("isLinkLocalMulticast", is_link_local_multicast),
