@@ -3,6 +3,7 @@
 //! Kubernetes reads YAML 1.1 (`sigs.k8s.io/yaml`): untyped `yes` and `on` are booleans, `0644` is octal. The templates of
 //! Open Cluster Management are read by go-yaml v3 in YAML 1.2 style, where `yes` stays a string. Both are here.
 
+mod go;
 mod located;
 mod quick;
 mod reflow;
@@ -11,6 +12,8 @@ mod source;
 use serde_json::Value;
 use thiserror::Error;
 
+use self::go::Edition;
+pub(crate) use self::go::{float, parse_int};
 pub use self::located::{Content, Located, Mark, read_located};
 pub use self::source::{Letters, letters};
 
@@ -94,21 +97,14 @@ pub fn write(value: &Value) -> Result<String, YamlError> {
     })
 }
 
-/// Writes a value like [`write`], keys in the order of their names.
-pub fn write_sorted(value: &Value) -> Result<String, YamlError> {
-    write(&sorted(value))
+/// An object as kubectl and `sigs.k8s.io/yaml` write it: go-yaml v2, keys in its order, long lines wrapped.
+pub fn object_text(value: &Value) -> String {
+    go::write(value, Edition::V2)
 }
 
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
-            fields.sort_by(|(left, _), (right, _)| left.cmp(right));
-            Value::Object(fields.into_iter().collect())
-        }
-        Value::Array(entries) => Value::Array(entries.iter().map(sorted).collect()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
+/// A value as go-yaml v3 writes it: the text that a template is parsed from.
+pub fn template_text(value: &Value) -> String {
+    go::write(value, Edition::V3)
 }
 
 #[cfg(test)]

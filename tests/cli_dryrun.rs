@@ -228,6 +228,48 @@ fn values_of_secrets_show_nowhere() {
     assert!(shown.stdout.contains("-  password: aHVudGVyMg==\n+  password: bmV3\n"), "{}", shown.stdout);
 }
 
+/// The text is that of `sigs.k8s.io/yaml`, which upstream compares.
+#[test]
+fn differences_are_written_as_kubectl_writes_objects() {
+    let object = "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: default, annotations: {a: '*x', b: 'y: z', \
+                  k10: v, k2: v, long: 'a very long line of words that goes on and on and on until it is longer than eighty columns'}}}";
+    let ended = dryrun(&policy("musthave", object), PODS, &[]).with_code(1);
+    assert!(
+        ended.stdout.contains(
+            "+  annotations:\n+    a: '*x'\n+    b: 'y: z'\n+    k2: v\n+    k10: v\n+    long: a very long line of words that goes \
+             on and on and on until it is longer\n+      than eighty columns\n"
+        ),
+        "{}",
+        ended.stdout
+    );
+}
+
+/// There is no admission: what a server would refuse is taken as upstream's controller takes it.
+#[test]
+fn words_that_an_api_server_refuses_are_tried_all_the_same() {
+    let object =
+        "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: default, labels: {app: other}}}";
+    let odd =
+        policy("must have", object).replace("  remediationAction", "  severity: dire\n  remediationAction");
+    let ended = dryrun(&odd, PODS, &[]).with_code(1);
+    assert_eq!(
+        messages(&ended),
+        "NonCompliant; violation - pods [web] found but not as specified in namespace default\n"
+    );
+}
+
+/// A field of another type is told twice, as by a cluster: what was found, and why it cannot be compared.
+#[test]
+fn a_field_of_another_type_is_told_in_two_messages() {
+    let object = "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: default}, spec: []}";
+    let ended = dryrun(&policy("musthave", object), PODS, &[]).with_code(1);
+    assert_eq!(
+        messages(&ended),
+        "NonCompliant; violation - pods [web] found but not as specified in namespace default\n\
+         NonCompliant; violation - Error merging changes into key \"spec\": object type of template and existing do not match\n"
+    );
+}
+
 #[test]
 fn an_object_without_a_difference_has_an_empty_line_and_an_unnamed_one_a_dash() {
     let object = "{apiVersion: v1, kind: Pod, metadata: {namespace: default}, spec: {hostNetwork: true}}";
@@ -253,6 +295,9 @@ fn long_differences_are_cut_unless_they_are_wanted_in_full() {
     assert!(cut.stdout.contains("# Truncated: showing 50/"), "{}", cut.stdout);
     let full = dryrun(&policy("musthave", &labels), PODS, &["--full-diffs"]).with_code(1);
     assert!(!full.stdout.contains("# Truncated") && full.stdout.contains("+    k79: v"), "{}", full.stdout);
+    let as_json = dryrun(&policy("musthave", &labels), PODS, &["--full-diffs", "-o", "json"]).with_code(1);
+    let status = &as_json.json()[0]["status"]["relatedObjects"][0]["properties"]["diff"];
+    assert!(status.as_str().unwrap().contains("+    k79: v"), "{status}");
 }
 
 #[test]
@@ -269,8 +314,8 @@ fn an_expected_status_is_compared_field_by_field() {
     let ended = dryrun(&policy("musthave", object), PODS, &["-c", &expected]).with_code(1);
     assert!(
         ended.stdout.starts_with(
-            "# Status compare:\ncompliancyDetails[0] does not match any elements\ncompliancyDetails does not match the elements\n\
-             compliant: 'Compliant' does not match 'NonCompliant'\nrelatedObjects[0] matches\nrelatedObjects matches\n \
+            "# Status compare:\n.compliancyDetails[0] does not match any elements\n.compliancyDetails does not match the elements\n\
+             .compliant: 'Compliant' does not match 'NonCompliant'\n.relatedObjects[0] matches\n.relatedObjects matches\n \
              Expected status does not match the actual status\n\n# Diffs:\n"
         ),
         "{}",
@@ -422,6 +467,19 @@ fn kinds_of_ones_own_need_a_mapping() {
         "mappings.yaml",
         "- {group: example.com, version: v1, kind: Thing, singular: thing, plural: thingies, scope: namespace}\n",
     );
+    let metrics = write(
+        directory.path(),
+        "metrics.yaml",
+        "- {group: example.com, version: v1, kind: Thing, plural: things, scope: namespace, verbs: [get, list]}\n",
+    );
+    let unwatchable = dryrun(&policy, thing, &["--mappings-file", &metrics]).with_code(1);
+    assert!(
+        unwatchable.stderr.starts_with(
+            "Error: unable to apply input resources: example.com/v1, Kind=Thing cannot be watched: "
+        ),
+        "{}",
+        unwatchable.stderr
+    );
     let known = dryrun(&policy, thing, &["--mappings-file", &mappings]).with_code(0);
     assert_eq!(
         messages(&known),
@@ -438,9 +496,13 @@ fn bad_input_is_told_in_the_words_of_the_known_command() {
         &policy("musthave", "{apiVersion: v1, kind: Pod, metadata: {name: x, namespace: a}}"),
     );
     let broken = file("broken.yaml", "a: [\n");
+    let pod = file("pod.yaml", PODS);
     let typo = file("typo.yaml", &policy_with("  objectTemplates: []\n", ""));
     for (arguments, expected) in [
-        (vec!["-p", "/nowhere.yaml"], "unable to read input policy: could not open file /nowhere.yaml: "),
+        (
+            vec!["-p", "/nowhere.yaml"],
+            "unable to read input policy: open /nowhere.yaml: no such file or directory\n",
+        ),
         (vec!["-p", &broken], "unable to read input policy: could not decode file "),
         (
             vec!["-p", &typo],
@@ -448,13 +510,29 @@ fn bad_input_is_told_in_the_words_of_the_known_command() {
         ),
         (
             vec!["-p", &good, "/nowhere.yaml"],
-            "unable to read input resources: could not open file /nowhere.yaml: ",
+            "unable to read input resources: could not open file /nowhere.yaml: stat /nowhere.yaml: no such file or directory\n",
         ),
         (vec!["-p", &good, &broken], "unable to read input resources: could not decode file "),
         (vec!["-p", &good, "-c", &broken], "unable to compare desired status: "),
         (vec!["-p", &good, "--mappings-file", &broken], "unable to setup the dryrun reconciler: "),
         (vec!["-p", &good, "--claims", &broken], "unable to read the description of the cluster: "),
-        (vec!["-p", &good, "--status-path", "/nowhere/s"], "unable to save the resulting policy state: "),
+        (
+            vec!["-p", &good, "-c", "/nowhere"],
+            "unable to compare desired status: open /nowhere: no such file",
+        ),
+        (
+            vec!["-p", &good, "--status-path", "/nowhere/s"],
+            "unable to save the resulting policy state: open /nowhere/s: no such file or directory\n",
+        ),
+        (
+            vec!["-p", &good, "--messages-path", "/nowhere/m"],
+            "unable to save the compliance messages: open /nowhere/m: no such file or directory\n",
+        ),
+        (
+            vec!["-p", &pod],
+            "unable to read input policy: unsupported apiVersion: v1, the input policy must be \
+             'policy.open-cluster-management.io/v1'\n",
+        ),
     ] {
         let ended = flotilla(["dryrun"].iter().chain(&arguments)).with_code(1);
         assert!(ended.stderr.contains(&format!("Error: {expected}")), "{arguments:?}: {}", ended.stderr);

@@ -81,6 +81,8 @@ pub struct Fleet {
     own_decisions: BTreeMap<Name, BTreeMap<String, BTreeSet<String>>>,
     placement_bindings: BTreeMap<Name, Arc<PlacementBinding>>,
     policies: BTreeMap<PolicyKey, Arc<Policy>>,
+    /// Policies that are gone, as they last stood, with the clusters that they have not left yet.
+    departed: BTreeMap<PolicyKey, (Arc<Policy>, BTreeSet<String>)>,
     policy_sets: BTreeMap<Name, Arc<PolicySet>>,
     selections: BTreeMap<Name, Selection>,
     scores: AddOnScores,
@@ -265,10 +267,15 @@ impl Fleet {
         // One that is gone, or that somebody took the label from, is known by its name.
         let named = || {
             self.clusters.contains_key(&namespace)
-                && PolicyKey::from_replicated(&key.name).is_some_and(|root| self.policies.contains_key(&root))
+                && PolicyKey::from_replicated(&key.name).is_some_and(|root| {
+                    self.policies.contains_key(&root) || self.departed.contains_key(&root)
+                })
         };
         if labelled || named() {
             if let Some(root) = PolicyKey::from_replicated(&key.name) {
+                if manifest.is_none() {
+                    self.has_left(&root, &namespace);
+                }
                 effects.replicas.entry(namespace).or_default().insert(root.clone());
                 if let Some(policy) = self.policies.get(&root) {
                     let sets = self.sets_of_namespace(&policy.metadata.namespace);
@@ -291,7 +298,15 @@ impl Fleet {
         };
         let mut concerned = self.clusters_of(&root);
         let gone = policy.is_none();
-        replace(&mut self.policies, root.clone(), policy);
+        match replace(&mut self.policies, root.clone(), policy) {
+            Some(last) if gone && !concerned.is_empty() => {
+                self.departed.insert(root.clone(), (last, concerned.clone()));
+            }
+            _ if gone => {}
+            _ => {
+                self.departed.remove(&root);
+            }
+        }
         if gone {
             self.bound.remove(&root);
         } else {
@@ -408,6 +423,22 @@ impl Fleet {
         self.clusters.keys().map(String::as_str)
     }
 
+    /// A root policy as it stands, or as it last stood if it is gone and has not left the cluster yet.
+    pub fn last_version(&self, key: &PolicyKey, cluster: &str) -> Option<Arc<Policy>> {
+        let departed = || self.departed.get(key).filter(|(_, clusters)| clusters.contains(cluster));
+        self.policy(key).or_else(|| departed().map(|(policy, _)| policy.clone()))
+    }
+
+    /// The replicated policy is gone from a cluster's namespace.
+    fn has_left(&mut self, policy: &PolicyKey, cluster: &str) {
+        if let Some((_, clusters)) = self.departed.get_mut(policy) {
+            clusters.remove(cluster);
+            if clusters.is_empty() {
+                self.departed.remove(policy);
+            }
+        }
+    }
+
     /// A root policy.
     pub fn policy(&self, key: &PolicyKey) -> Option<Arc<Policy>> {
         self.policies.get(key).cloned()
@@ -452,14 +483,11 @@ fn read<T: serde::de::DeserializeOwned>(manifest: Option<&Manifest>) -> Result<O
     manifest.map(ocm::parse).transpose().map(|object| object.map(Arc::new))
 }
 
-fn replace<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+/// Sets or removes a value; answers what it was before.
+fn replace<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) -> Option<V> {
     match value {
-        Some(value) => {
-            map.insert(key, value);
-        }
-        None => {
-            map.remove(&key);
-        }
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
     }
 }
 

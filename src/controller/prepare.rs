@@ -22,6 +22,7 @@ use crate::pipeline::placement::Verdict;
 use crate::pipeline::plan::inventory::{Inventory, InventoryError};
 use crate::pipeline::plan::target::ClusterFacts;
 use crate::pipeline::policy::PolicyKey;
+use crate::pipeline::policy::standing::{self, Standing};
 use crate::pipeline::render::encryption;
 use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
 use crate::pipeline::render::{Ambient, Renderer};
@@ -154,6 +155,19 @@ pub fn inventory(replica: Option<&Manifest>) -> Result<Inventory, InventoryError
         Some((name, text)) => Inventory::parse(name, text),
         None => Ok(Inventory::default()),
     }
+}
+
+/// What a policy that leaves a cluster last said of its checks, by name: the root policy, or where it is not known any more
+/// the replicated one.
+pub fn standing(
+    root: Option<&Policy>,
+    replica: &Manifest,
+    inventory: &Inventory,
+) -> impl Fn(&str) -> Option<Standing> {
+    let replicated = replica.to_value();
+    let root = root.cloned().or_else(|| serde_json::from_value(replicated.clone()).ok());
+    let by_binding = inventory.enforced_by_binding;
+    move |check| standing::of(root.as_ref()?, &replicated, by_binding, check)
 }
 
 /// The status of a policy; empty where there is none.

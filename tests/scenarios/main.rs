@@ -25,6 +25,7 @@ mod access;
 mod changes;
 mod collisions;
 mod configurations;
+mod dry_runs;
 mod hooks;
 mod installing;
 mod joining;

@@ -1,8 +1,9 @@
 //! The process is killed at any point, servers restart and watches end: the next look goes on, and nothing is done twice.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::pacman::completed_backup;
+use crate::support::input::{binding, placement_of};
 use crate::support::{POLICIES, VELERO, World, config_map, others_are_absent};
 use crate::{BACKUP, INSTALL, RESTORE, SCHEDULE};
 
@@ -112,5 +113,99 @@ async fn api_servers_restart_under_the_hub() {
     world.schedule_has(SCHEDULE, "20 */3 * * *").await;
     world.policy_is(BACKUP, "c1", "Compliant").await;
     assert_eq!(world.clusters["c1"].list("Schedule", None).await.len(), 1);
+    world.stop().await;
+}
+
+/// A policy that wants a ConfigMap of its own name on the cluster, with these further fields of its ConfigurationPolicy.
+fn wanting(name: &str, value: &str, fields: &Value) -> Value {
+    let mut spec = json!({"severity": "low", "remediationAction": "enforce", "object-templates": [{
+        "complianceType": "musthave", "objectDefinition": {"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": "default"}, "data": {"value": value}}}]});
+    spec.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap_or_default());
+    json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "Policy", "metadata": {"name": name},
+        "spec": {"disabled": false, "policy-templates": [{"objectDefinition": {
+            "apiVersion": "policy.open-cluster-management.io/v1", "kind": "ConfigurationPolicy",
+            "metadata": {"name": name}, "spec": spec}}]}})
+}
+
+async fn apply_to_c1(world: &World, name: &str, policy: Value) {
+    for object in [placement_of("c1", name), policy, binding(name, name)] {
+        world.hub.apply(object, POLICIES).await;
+    }
+}
+
+async fn start_bound() -> World {
+    let mut world = World::start_clusters(&["c1"]).await;
+    world.start_hub_program();
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": POLICIES}});
+    world.hub.apply(namespace, "").await;
+    world.bind_set().await;
+    world
+}
+
+/// `evaluationInterval` holds over a restart: what is not to be looked at again is not, until the policy changes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_rests_is_not_woken_by_a_restart() {
+    let mut world = start_bound().await;
+    let never = json!({"evaluationInterval": {"compliant": "never", "noncompliant": "1h"}});
+    apply_to_c1(&world, "resting", wanting("resting", "one", &never)).await;
+    let said =
+        world.template_says("resting", "c1", "resting", "This policy will not be evaluated again").await;
+    assert!(said.starts_with("Compliant; "), "{said}");
+    world.policy_is("resting", "c1", "Compliant").await;
+    let before = world.hub.get("Policy", "c1", &replica("resting")).await.unwrap();
+
+    world.kill_hub().await;
+    world.clusters["c1"]
+        .merge("ConfigMap", "default", "resting", &json!({"data": {"value": "by hand"}}))
+        .await;
+    // The policies of a cluster are evaluated in the order of their names.
+    apply_to_c1(&world, "waking", wanting("waking", "one", &json!({}))).await;
+    world.start_hub_program();
+    world.policy_is("waking", "c1", "Compliant").await;
+    world.settled("c1", &["waking"]).await;
+    let kept = world.clusters["c1"].get("ConfigMap", "default", "resting").await.unwrap();
+    assert_eq!(kept["data"]["value"], "by hand");
+    let after = world.hub.get("Policy", "c1", &replica("resting")).await.unwrap();
+    assert_eq!(after, before, "nothing was written for what rests");
+
+    world.hub.apply(wanting("resting", "two", &never), POLICIES).await;
+    world.clusters["c1"]
+        .wait("the new value", "ConfigMap", Some("default"), |maps| {
+            (maps.get("resting")?["data"]["value"] == "two").then_some(())
+        })
+        .await;
+    world.stop().await;
+}
+
+/// A policy that turned to inform while nobody looked takes nothing with it when it leaves, bound or not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_informs_takes_nothing_with_it() {
+    let mut world = start_bound().await;
+    let prune = json!({"pruneObjectBehavior": "DeleteIfCreated"});
+    for name in ["enforces", "informs", "keeps"] {
+        apply_to_c1(&world, name, wanting(name, "one", &prune)).await;
+    }
+    for name in ["enforces", "informs", "keeps"] {
+        world.policy_is(name, "c1", "Compliant").await;
+        world.settled("c1", &[name]).await;
+    }
+    world.kill_hub().await;
+    let informs = json!({"spec": {"remediationAction": "inform"}});
+    world.hub.merge("Policy", POLICIES, "informs", &informs).await;
+    let none = json!({"pruneObjectBehavior": "None"});
+    world.hub.apply(wanting("keeps", "one", &none), POLICIES).await;
+    for name in ["enforces", "informs", "keeps"] {
+        world.hub.delete("PlacementBinding", POLICIES, &format!("bind-{name}")).await;
+    }
+    world.start_hub_program();
+    world
+        .hub
+        .wait("the policies to leave", "Policy", Some("c1"), |policies| policies.is_empty().then_some(()))
+        .await;
+    let left = world.clusters["c1"].list("ConfigMap", Some("default")).await;
+    let left: Vec<&str> =
+        left.keys().map(String::as_str).filter(|name| *name != "kube-root-ca.crt").collect();
+    assert_eq!(left, ["informs", "keeps"]);
     world.stop().await;
 }

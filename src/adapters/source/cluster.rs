@@ -35,6 +35,14 @@ pub enum ClusterError {
         /// Where it stands.
         place: Place,
     },
+    /// Its kind is served, but cannot be watched; Open Cluster Management's own command takes none of it.
+    #[error("{}/{}, Kind={} cannot be watched: the mappings file names no verb `watch` for it (in {place})", gvk.group, gvk.version, gvk.kind)]
+    Unwatchable {
+        /// Its kind.
+        gvk: GroupVersionKind,
+        /// Where it stands.
+        place: Place,
+    },
     /// It has no name.
     #[error("{kind}: `metadata.name` is missing in {place}")]
     Nameless {
@@ -116,6 +124,9 @@ fn stored(
         let (kind, api_version) = (gvk.kind.clone(), gvk.api_version());
         return Err(ClusterError::NoMapping { kind, api_version, place: place.clone() });
     };
+    if mappings.is_unwatchable(&gvk) {
+        return Err(ClusterError::Unwatchable { gvk, place: place.clone() });
+    }
     let own = manifest.namespace().map(ToOwned::to_owned);
     let manifest = match (facts.namespaced, own) {
         (true, None) => manifest.with_namespace(Some(namespace)),

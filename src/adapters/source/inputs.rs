@@ -14,14 +14,31 @@ use super::files::{Found, Place, documents, has_manifests};
 use crate::api::object::{Manifest, ManifestError};
 use crate::yaml::{self, Dialect, YamlError};
 
+/// How standard input is named among the inputs.
+const STANDARD_INPUT: &str = "-";
+
 /// An input that cannot be used.
 #[derive(Debug, Error)]
 pub enum InputError {
-    /// A file or directory that cannot be read.
-    #[error("could not open {what} {path}: {source}")]
+    /// A file that cannot be read.
+    #[error("open {path}: {}", plain(source))]
     Unreadable {
-        /// `file` or `directory`.
-        what: &'static str,
+        /// Its path.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file among the inputs that is not there.
+    #[error("could not open file {path}: stat {path}: {}", plain(source))]
+    Missing {
+        /// Its path.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A directory that cannot be read.
+    #[error("could not open directory {path}: open {path}: {}", plain(source))]
+    Directory {
         /// Its path.
         path: String,
         /// Why not.
@@ -40,13 +57,27 @@ pub enum InputError {
         source: YamlError,
     },
     /// A document that is not a Kubernetes object.
-    #[error("could not decode {place} to a Kubernetes object: {source}")]
+    #[error(
+        "could not re-un-marshal {} to kubernetes YAML: {source} (document {}, which begins on line {})",
+        called(&place.file), place.document, place.line
+    )]
     Manifest {
         /// Where it stands.
         place: Place,
         /// What is wrong.
         source: ManifestError,
     },
+}
+
+/// What the system says of a file, as Go prints it: `no such file or directory`.
+pub fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split_once(" (os error ").map_or(text.as_str(), |(words, _)| words);
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => String::new(),
+    }
 }
 
 /// One text and what to call it in errors.
@@ -58,17 +89,18 @@ pub struct Text {
     pub text: String,
 }
 
-impl Text {
-    fn name(&self) -> String {
-        if self.path == "-" { "stdin".to_owned() } else { format!("file {}", self.path) }
-    }
+/// `file F`, or `stdin`.
+fn called(path: &str) -> String {
+    if path == STANDARD_INPUT { "stdin".to_owned() } else { format!("file {path}") }
+}
 
+impl Text {
     /// Its documents as values, each with its place; empty ones are left out.
     pub fn values(&self, dialect: Dialect) -> Result<Vec<(Value, Place)>, InputError> {
         let mut values = Vec::new();
         for (index, (line, document)) in documents(&self.text).into_iter().enumerate() {
             let value = yaml::read(&document, dialect).map_err(|source| InputError::Yaml {
-                name: self.name(),
+                name: called(&self.path),
                 document: index + 1,
                 line,
                 source,
@@ -108,7 +140,7 @@ pub fn read_text(path: &Path) -> Result<Text, InputError> {
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Text { path: name, text }),
-        Err(source) => Err(InputError::Unreadable { what: "file", path: name, source }),
+        Err(source) => Err(InputError::Unreadable { path: name, source }),
     }
 }
 
@@ -121,6 +153,8 @@ pub fn read_texts<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<T
                 texts.push(read_text(&file)?);
             }
         } else {
+            std::fs::metadata(path)
+                .map_err(|source| InputError::Missing { path: path.display().to_string(), source })?;
             texts.push(read_text(path)?);
         }
     }
@@ -160,8 +194,7 @@ fn files_of(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
 
 /// What stands in a directory, sorted, without what is hidden.
 fn entries_of(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let unreadable =
-        |source| InputError::Unreadable { what: "directory", path: directory.display().to_string(), source };
+    let unreadable = |source| InputError::Directory { path: directory.display().to_string(), source };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -200,9 +233,21 @@ mod tests {
         let broken = error("a: 1\n---\nb: [\n");
         assert!(broken.starts_with("could not decode file f.yaml to YAML: "), "{broken}");
         assert!(broken.ends_with("(document 2, which begins on line 2)"), "{broken}");
-        assert!(error("a: 1\n").contains("f.yaml, document 1 (line 1)"), "{}", error("a: 1\n"));
-        let missing = read_text(Path::new("/does/not/exist")).unwrap_err().to_string();
-        assert!(missing.starts_with("could not open file /does/not/exist: "), "{missing}");
+        let shapeless = error("a: 1\n");
+        assert!(
+            shapeless.starts_with("could not re-un-marshal file f.yaml to kubernetes YAML: ")
+                && shapeless.ends_with("(document 1, which begins on line 1)"),
+            "{shapeless}"
+        );
+        let path = Path::new("/does/not/exist");
+        assert_eq!(
+            read_text(path).unwrap_err().to_string(),
+            "open /does/not/exist: no such file or directory"
+        );
+        assert_eq!(
+            read_texts([path]).unwrap_err().to_string(),
+            "could not open file /does/not/exist: stat /does/not/exist: no such file or directory"
+        );
     }
 
     #[test]

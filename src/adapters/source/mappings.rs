@@ -3,7 +3,7 @@
 //!
 //! A kind that is not in the set is one whose CustomResourceDefinition is not installed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -143,7 +143,11 @@ pub enum MappingsError {
 
 /// The kinds that are served.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mappings(BTreeMap<GroupVersionKind, KindFacts>);
+pub struct Mappings {
+    kinds: BTreeMap<GroupVersionKind, KindFacts>,
+    /// Kinds that may be asked for, but not watched.
+    unwatchable: BTreeSet<GroupVersionKind>,
+}
 
 /// One entry of a file.
 #[derive(Deserialize)]
@@ -156,6 +160,9 @@ struct Entry {
     plural: String,
     #[serde(default)]
     scope: String,
+    /// None at all means the usual ones.
+    #[serde(default)]
+    verbs: Vec<String>,
 }
 
 impl Mappings {
@@ -169,7 +176,7 @@ impl Mappings {
                 kinds.insert(GroupVersionKind::new(api_version, kind), facts);
             }
         }
-        Self(kinds)
+        Self { kinds, unwatchable: BTreeSet::new() }
     }
 
     /// Reads a file: YAML or JSON, a list. It takes the place of the built-in set but for the kinds of policies, which every
@@ -179,7 +186,7 @@ impl Mappings {
         let entries: Option<Vec<Entry>> =
             serde_json::from_value(value).map_err(|error| MappingsError::Shape(error.to_string()))?;
         let mut kinds: BTreeMap<GroupVersionKind, KindFacts> = Self::built_in()
-            .0
+            .kinds
             .into_iter()
             .filter(|(gvk, _)| {
                 ["Policy", "ConfigurationPolicy"]
@@ -187,17 +194,32 @@ impl Mappings {
                     .any(|kind| gvk.same_kind("policy.open-cluster-management.io", kind))
             })
             .collect();
+        let (mut named, mut unwatchable) = (BTreeSet::new(), BTreeSet::new());
         for entry in entries.unwrap_or_default() {
             let plural = if entry.plural.is_empty() { plural(&entry.kind) } else { entry.plural };
             let gvk = GroupVersionKind { group: entry.group, version: entry.version, kind: entry.kind };
+            let is_watchable = entry.verbs.is_empty() || entry.verbs.iter().any(|verb| verb == "watch");
+            // Of several resources of a kind the first one counts that can be watched, else the first.
+            let is_better = is_watchable && unwatchable.remove(&gvk);
+            if !named.insert(gvk.clone()) && !is_better {
+                continue;
+            }
+            if !is_watchable {
+                unwatchable.insert(gvk.clone());
+            }
             kinds.insert(gvk, KindFacts { plural, namespaced: entry.scope == "namespace" });
         }
-        Ok(Self(kinds))
+        Ok(Self { kinds, unwatchable })
     }
 
     /// What is known of a kind; `None` where it is not served.
     pub fn find(&self, gvk: &GroupVersionKind) -> Option<&KindFacts> {
-        self.0.get(gvk)
+        self.kinds.get(gvk)
+    }
+
+    /// Whether a kind is served that cannot be watched: upstream takes no input of it.
+    pub fn is_unwatchable(&self, gvk: &GroupVersionKind) -> bool {
+        self.unwatchable.contains(gvk)
     }
 }
 
@@ -225,7 +247,7 @@ mod tests {
 
     #[test]
     fn scopes_agree_with_what_is_known_of_kinds() {
-        for (gvk, facts) in &Mappings::built_in().0 {
+        for (gvk, facts) in &Mappings::built_in().kinds {
             let reviews = gvk.kind.ends_with("Review");
             assert!(
                 reviews || facts.namespaced == is_namespaced(&gvk.group, &gvk.kind),
@@ -245,8 +267,29 @@ mod tests {
         let thing = find("example.com/v1", "Thing").unwrap();
         assert_eq!((thing.plural.as_str(), thing.namespaced), ("thingies", true));
         assert!(!find("example.com/v1", "World").unwrap().namespaced);
+        assert!(mappings.is_unwatchable(&GroupVersionKind::new("example.com/v1", "World")));
+        assert!(!mappings.is_unwatchable(&GroupVersionKind::new("example.com/v1", "Thing")));
         assert_eq!(find("v1", "Pod"), None);
         assert!(find("policy.open-cluster-management.io/v1", "Policy").is_some());
+    }
+
+    #[test]
+    fn of_two_resources_of_a_kind_the_one_counts_that_can_be_watched() {
+        let entry = |plural: &str, verbs: &str| {
+            format!(
+                "- {{group: e.com, version: v1, kind: Thing, plural: {plural}, scope: root, verbs: [{verbs}]}}\n"
+            )
+        };
+        for (text, expected) in [
+            (entry("metrics", "get, list") + &entry("things", "get, watch"), ("things", false)),
+            (entry("things", "") + &entry("others", ""), ("things", false)),
+            (entry("things", "get") + &entry("others", "list"), ("things", true)),
+        ] {
+            let mappings = Mappings::read(&text).unwrap();
+            let gvk = GroupVersionKind::new("e.com/v1", "Thing");
+            let plural = mappings.find(&gvk).unwrap().plural.as_str();
+            assert_eq!((plural, mappings.is_unwatchable(&gvk)), expected, "{text}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod scope;
 
 pub use cluster::{ClusterError, FileCluster};
 pub use files::{Found, Gathered, Place, SourceError, gather, read_stream};
-pub use inputs::{InputError, Text, read_text, read_texts, read_trees};
+pub use inputs::{InputError, Text, plain, read_text, read_texts, read_trees};
 pub use lookup::{EmptyCluster, ObjectLookup};
 pub use mappings::{Mappings, MappingsError};
 pub use scope::{is_namespaced, plural};

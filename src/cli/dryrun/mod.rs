@@ -27,7 +27,7 @@ use self::target::{Description, Target};
 use self::trial::{Prepared, Surroundings};
 use super::exit::{Exit, Failure, Outcome};
 use super::output;
-use crate::adapters::source::{FileCluster, Found, Mappings, Text, read_text, read_texts};
+use crate::adapters::source::{FileCluster, Found, Mappings, Text, plain, read_text, read_texts};
 use crate::clock;
 use crate::pipeline::render::Renderer;
 use crate::pipeline::render::lookup::Recording;
@@ -248,17 +248,14 @@ fn print(
         if options.messages_path.is_none() {
             text.push_str(&report::messages(&trial.messages));
         }
-        statuses.push(
-            report::status(&trial.status)
-                .map_err(|error| unable("save the resulting policy state")(&error))?,
-        );
+        statuses.push(report::status(&trial.status));
         messages.extend(trial.messages.iter().cloned());
     }
     if let Some(path) = &options.status_path {
         write(path, &statuses.join("---\n"), "save the resulting policy state")?;
     }
     if let Some(path) = &options.messages_path {
-        write(path, &report::lines(&messages), "save or print the compliance messages")?;
+        write(path, &report::lines(&messages), "save the compliance messages")?;
     }
     match options.output {
         Form::Text => output::data(&text)?,
@@ -270,5 +267,5 @@ fn print(
 #[expect(clippy::disallowed_methods, reason = "files are written in src/cli")]
 fn write(path: &Path, text: &str, what: &str) -> Result<(), End> {
     std::fs::write(path, text)
-        .map_err(|error| unable(what)(&format!("could not write {}: {error}", path.display())))
+        .map_err(|error| unable(what)(&format!("open {}: {}", path.display(), plain(&error))))
 }

@@ -33,50 +33,50 @@ pub(super) enum PolicyError {
     },
     /// Another group or version.
     #[error(
-        "unsupported apiVersion: {found}, the input policy must be 'policy.open-cluster-management.io/v1' ({place})"
+        "unsupported apiVersion: {found}, the input policy must be 'policy.open-cluster-management.io/v1'{place}"
     )]
     ApiVersion {
         /// What stands there.
         found: String,
-        /// Where.
+        /// Where, if that is not plain.
         place: String,
     },
     /// Another kind.
-    #[error("unsupported input kind: {found}, must be 'Policy' or 'ConfigurationPolicy' ({place})")]
+    #[error("unsupported input kind: {found}, must be 'Policy' or 'ConfigurationPolicy'{place}")]
     Kind {
         /// What stands there.
         found: String,
-        /// Where.
+        /// Where, if that is not plain.
         place: String,
     },
     /// A Policy that has no list of templates.
-    #[error("invalid input Policy: no policy-templates found ({place})")]
+    #[error("invalid input Policy: no policy-templates found{place}")]
     NoTemplates {
-        /// Where it stands.
+        /// Where it stands, if that is not plain.
         place: String,
     },
     /// A Policy without a ConfigurationPolicy.
-    #[error("invalid input Policy: it must contain a ConfigurationPolicy ({place})")]
+    #[error("invalid input Policy: it must contain a ConfigurationPolicy{place}")]
     NoConfigurationPolicy {
-        /// Where it stands.
+        /// Where it stands, if that is not plain.
         place: String,
     },
     /// A Policy of another shape.
-    #[error("invalid input Policy: {message} ({place})")]
+    #[error("invalid input Policy: {message}{place}")]
     Policy {
         /// What is wrong.
         message: String,
-        /// Where it stands.
+        /// Where it stands, if that is not plain.
         place: String,
     },
     /// A ConfigurationPolicy with a field that it does not have.
-    #[error("could not unmarshal {what} to a ConfigurationPolicy: {message} ({place})")]
+    #[error("could not unmarshal {what} to a ConfigurationPolicy: {message}{place}")]
     Fields {
         /// `input`, or `input policy template [1]`.
         what: String,
         /// What is wrong.
         message: String,
-        /// Where it stands.
+        /// Where it stands, if that is not plain.
         place: String,
     },
 }
@@ -155,7 +155,8 @@ fn read_file(path: &Path, every: bool, subjects: &mut Subjects) -> Result<(), Po
     for (value, place) in values {
         let word = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
         let (api_version, kind) = (word("apiVersion"), word("kind"));
-        let place = place.to_string();
+        // Where there is one document, the command line says which.
+        let place = if alone { String::new() } else { format!(" ({place})") };
         if !alone && COMPANIONS.contains(&kind.as_str()) {
             continue;
         }

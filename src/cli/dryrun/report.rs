@@ -5,11 +5,12 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::expected::Compared;
+use super::expected::{Compared, Tone};
 use crate::yaml;
 
 const GREEN: &str = "\x1b[32m";
 const RED: &str = "\x1b[31m";
+const YELLOW: &str = "\x1b[33m";
 const BOLD: &str = "\x1b[1m";
 const RESET: &str = "\x1b[0m";
 
@@ -72,7 +73,12 @@ impl Colours {
 pub(super) fn compared(compared: &Compared, colours: Colours) -> String {
     let mut text = "# Status compare:\n".to_owned();
     for line in &compared.lines {
-        text.push_str(&colours.paint(&line.text, if line.good { GREEN } else { RED }));
+        let colour = match line.tone {
+            Tone::Good => GREEN,
+            Tone::Bad => RED,
+            Tone::Odd => YELLOW,
+        };
+        text.push_str(&colours.paint(&line.text, colour));
         text.push('\n');
     }
     let (verdict, colour) = if compared.matches {
@@ -123,8 +129,8 @@ pub(super) fn lines(messages: &[String]) -> String {
 }
 
 /// A status as a file: YAML, fields in the order of their names.
-pub(super) fn status(status: &Value) -> Result<String, yaml::YamlError> {
-    yaml::write_sorted(status)
+pub(super) fn status(status: &Value) -> String {
+    yaml::object_text(status)
 }
 
 #[cfg(test)]
@@ -160,12 +166,17 @@ mod tests {
 
     #[test]
     fn a_comparison_ends_with_its_verdict_and_an_empty_line() {
-        let lines = vec![Line { text: "compliant: 'A' does match 'A'".to_owned(), good: true }];
+        let line = |text: &str, tone| Line { text: text.to_owned(), tone };
+        let lines = vec![
+            line(".compliant: 'A' does match 'A'", Tone::Good),
+            line("skip a, .a is not array,", Tone::Odd),
+        ];
         let all = Compared { lines, matches: true };
         assert_eq!(
             compared(&all, Colours::Off),
-            "# Status compare:\ncompliant: 'A' does match 'A'\n Expected status matches the actual status\n\n"
+            "# Status compare:\n.compliant: 'A' does match 'A'\nskip a, .a is not array,\n Expected status matches the actual status\n\n"
         );
+        assert!(compared(&all, Colours::On).contains("\x1b[33mskip a, .a is not array,\x1b[0m\n"));
         assert!(
             compared(&all, Colours::On)
                 .contains("\x1b[32m\x1b[1m Expected status matches the actual status\x1b[0m\x1b[0m\n\n")

@@ -16,6 +16,7 @@ use crate::api::ocm::configuration_policy_status::{
 use crate::controller::wording::worded;
 use crate::pipeline::compare::{DIFF_LINES, Redaction, object_diff, truncate};
 use crate::pipeline::compliance::status::{Assessment, Related};
+use crate::pipeline::lint::fields;
 use crate::pipeline::plan::assess::{self, Occasion};
 use crate::pipeline::plan::check::{Entries, Situation, plan};
 use crate::pipeline::plan::inventory::Inventory;
@@ -130,12 +131,39 @@ pub(super) fn prepare(
     })
 }
 
-/// The policy as it is tried: it informs, and is evaluated again whatever comes of it.
+/// The policy as it is tried: it informs, and is evaluated again whatever comes of it. There is no admission, so words that an
+/// API server would refuse mean what upstream's controller takes them for.
 fn informing(definition: &Value) -> Value {
     let mut informing = definition.clone();
+    if let Some(Value::Array(templates)) = informing.pointer_mut("/spec/object-templates") {
+        for template in templates.iter_mut().filter_map(Value::as_object_mut) {
+            let unknown: Vec<String> = template
+                .iter()
+                .filter(|(field, value)| value.is_string() && fields::invalid(field, value).is_some())
+                .map(|(field, _)| field.clone())
+                .collect();
+            for field in unknown {
+                match field.as_str() {
+                    // All that is neither of the other two.
+                    "complianceType" => template.insert(field, json!("musthave")),
+                    "recordDiff" => template.insert(field, json!("None")),
+                    _ => template.remove(&field),
+                };
+            }
+        }
+    }
     if let Some(spec) = informing.get_mut("spec").and_then(Value::as_object_mut) {
         spec.insert("remediationAction".to_owned(), json!("inform"));
         spec.remove("evaluationInterval");
+        // Nothing is pruned, and how bad it is changes nothing.
+        for field in ["severity", "pruneObjectBehavior"] {
+            if spec
+                .get(field)
+                .is_some_and(|value| value.is_string() && fields::invalid(field, value).is_some())
+            {
+                spec.remove(field);
+            }
+        }
     } else {
         informing["spec"] = json!({"remediationAction": "inform"});
     }
@@ -190,18 +218,26 @@ fn trial(
     surroundings: &Surroundings<'_>,
 ) -> Result<Trial, serde_json::Error> {
     let sensitive = plan.is_some_and(|plan| plan.sensitive);
-    let diffs =
+    let diffs: Vec<ObjectDiff> =
         assessment.related.iter().map(|related| object_diff_of(related, sensitive, surroundings)).collect();
+    let mut status = assessment.status;
+    if surroundings.full_diffs && !surroundings.show_secrets {
+        for (object, diff) in status.related_objects.iter_mut().zip(&diffs) {
+            if let Some(properties) = &mut object.properties {
+                properties.diff.clone_from(&diff.diff);
+            }
+        }
+    }
     let logged = plan.map(|plan| logged(plan, &assessment.related)).unwrap_or_default();
     Ok(Trial {
         policy: subject.title(),
         file: subject.file.clone(),
-        compliant: assessment.status.compliant == Some(ConfigurationCompliance::Compliant),
+        compliant: status.compliant == Some(ConfigurationCompliance::Compliant),
         messages: assessment.messages,
         diffs,
         logged,
         notes: plan.map(|plan| plan.notes.clone()).unwrap_or_default(),
-        status: serde_json::to_value(&assessment.status)?,
+        status: serde_json::to_value(&status)?,
     })
 }
 

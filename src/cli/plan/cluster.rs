@@ -153,9 +153,11 @@ impl Look<'_> {
                 return Ok(plan);
             }
         };
+        let policy = self.fleet.last_version(key, cluster);
         let destructive = self.fleet.policy(key).is_some_and(|policy| allows_destructive(&policy));
+        let standing = prepare::standing(policy.as_deref(), replica, &inventory);
         let prunes = loop {
-            match prune::deselected(&inventory, destructive, &link.connection.snapshot()) {
+            match prune::deselected(&inventory, &standing, destructive, &link.connection.snapshot()) {
                 Ok(prunes) => break prunes,
                 Err(waiting) => {
                     if let Ensured::Disconnected(reason) = link.connection.ensure(&waiting.references).await {

@@ -99,6 +99,27 @@ fn a_label_selects_and_concerns_that_cluster_alone() {
 }
 
 #[test]
+fn a_policy_that_is_gone_is_known_until_it_has_left_its_clusters() {
+    let mut fleet = fleet(None);
+    for name in ["c1", "c2"] {
+        cluster(&mut fleet, name, &json!({"acm-pv-dr": "backup"}));
+    }
+    let informs = json!({"metadata": {}, "spec": {"disabled": false, "remediationAction": "inform",
+        "policy-templates": []}});
+    put(&mut fleet, HubKind::Policy, Some("p"), "install", Some(informs.clone()));
+    put(&mut fleet, HubKind::Policy, Some("p"), "install", None);
+    let last = fleet.last_version(&install(), "c1").unwrap();
+    assert!(last.spec.remediation_action.is_some(), "as it last stood");
+    assert_eq!(fleet.last_version(&install(), "c3"), None);
+    put(&mut fleet, HubKind::Policy, Some("c1"), "p.install", None);
+    assert_eq!(fleet.last_version(&install(), "c1"), None, "it has left c1");
+    assert!(fleet.last_version(&install(), "c2").is_some());
+    put(&mut fleet, HubKind::Policy, Some("p"), "install", Some(informs));
+    assert_eq!(fleet.last_version(&install(), "c1"), fleet.policy(&install()));
+    assert!(fleet.departed.is_empty());
+}
+
+#[test]
 fn leaving_is_told_with_its_reason() {
     let mut fleet = fleet(None);
     cluster(&mut fleet, "c1", &json!({"acm-pv-dr": "backup"}));

@@ -44,10 +44,15 @@ impl Worker {
                 return Ok(Outcome::Settled);
             }
         };
+        let root = {
+            let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
+            fleet.last_version(key, &self.name)
+        };
         let destructive = policy.as_deref().is_some_and(allows_destructive);
+        let standing = prepare::standing(root.as_deref(), &replica, &inventory);
         let mut plans = loop {
             let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
-            match prune::deselected(&inventory, destructive, &link.connection.snapshot()) {
+            match prune::deselected(&inventory, &standing, destructive, &link.connection.snapshot()) {
                 Ok(plans) => break plans,
                 Err(waiting) => {
                     if let Ensured::Disconnected(reason) = link.connection.ensure(&waiting.references).await {

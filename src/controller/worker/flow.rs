@@ -67,8 +67,10 @@ impl Worker {
                 self.hand_over(key, &mut plan.prune).await?;
             }
         }
-        let resting = self.resting(key, &evaluated);
+        let resting = self.resting(key, &evaluated, &before);
         let mut inventory = before.clone();
+        inventory.enforced_by_binding = enforced;
+        inventory.looks.retain(|name, _| evaluated.checks.iter().any(|check| check.name == *name));
         for planned in &evaluated.checks {
             if let CheckState::Planned { check, plan } = &planned.state
                 && !resting.contains(&planned.name)
@@ -85,10 +87,13 @@ impl Worker {
         let tired = self.retries.get(key).is_some_and(|retry| retry.backoff.failures() >= TIRED);
         for evaluated in &evaluated.checks {
             let said = match &evaluated.state {
-                CheckState::Reported(message) => match &evaluated.fault {
-                    None => vec![message.clone()],
-                    Some(fault) => self.report_fault(key, policy, fault),
-                },
+                CheckState::Reported(message) => {
+                    inventory.looks.remove(&evaluated.name);
+                    match &evaluated.fault {
+                        None => vec![message.clone()],
+                        Some(fault) => self.report_fault(key, policy, fault),
+                    }
+                }
                 // It is not its time: what was said of it holds.
                 CheckState::Planned { .. } if resting.contains(&evaluated.name) => Vec::new(),
                 CheckState::Planned { check, plan } => {
@@ -105,11 +110,18 @@ impl Worker {
                     if disconnected.is_none() {
                         disconnected = pushed.disconnected;
                     }
+                    inventory.looks.remove(&check.name);
                     if unfinished {
                         Vec::new()
                     } else {
+                        let last = Last::of(check, plan, assessment.status);
+                        if let Some(look) =
+                            last.look.as_ref().filter(|look| interval::is_worth_keeping(check, look))
+                        {
+                            inventory.looks.insert(check.name.clone(), look.clone());
+                        }
                         let statuses = self.statuses.entry(key.clone()).or_default();
-                        statuses.insert(check.name.clone(), Last::of(check, plan, assessment.status));
+                        statuses.insert(check.name.clone(), last);
                         assessment.messages
                     }
                 }
@@ -276,16 +288,20 @@ impl Worker {
         }
     }
 
-    /// The checks that are not looked at before their time, and an alarm for the first of them that is due again.
-    fn resting(&mut self, key: &PolicyKey, evaluated: &Evaluated) -> BTreeSet<String> {
+    /// The checks that are not looked at before their time, and an alarm for the first of them that is due again. What this
+    /// process has not looked at yet, an earlier one may have.
+    fn resting(&mut self, key: &PolicyKey, evaluated: &Evaluated, inventory: &Inventory) -> BTreeSet<String> {
         let now = clock::now();
         let mut resting = BTreeSet::new();
         let mut first: Option<Timestamp> = None;
         let known = self.statuses.get(key);
         for evaluated in &evaluated.checks {
             let CheckState::Planned { check, plan } = &evaluated.state else { continue };
-            let Some(last) = known.and_then(|known| known.get(&check.name)) else { continue };
-            match interval::rest(check, plan, last, now) {
+            let look = match known.and_then(|known| known.get(&check.name)) {
+                Some(last) => last.look.as_ref(),
+                None => inventory.looks.get(&check.name),
+            };
+            match interval::rest(check, plan, look, now) {
                 Rest::None => continue,
                 Rest::Forever => {}
                 Rest::Until(due) => first = Some(first.map_or(due, |first| first.min(due))),

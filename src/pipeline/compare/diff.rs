@@ -112,9 +112,9 @@ fn push_lines(out: &mut String, sign: char, lines: &[&str]) {
     }
 }
 
-/// The value as YAML; as JSON should it not be expressible.
+/// The value as YAML.
 fn text(value: &Value) -> String {
-    yaml::write_sorted(value).unwrap_or_else(|_| format!("{value:#}\n"))
+    yaml::object_text(value)
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::requirements;
 use crate::api::ocm::cluster::ManagedCluster;
 use crate::api::ocm::placement::{DecisionGroup, GroupStrategy, IntOrText};
-use crate::api::selector::Requirement;
 
 /// Clusters that are decided on together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,12 +29,7 @@ pub(super) fn fault(strategy: &GroupStrategy) -> Option<String> {
     let in_group = || {
         strategy.decision_groups.iter().find_map(|group| {
             let selector = &group.group_cluster_selector;
-            let requirements = selector
-                .label_selector
-                .match_expressions
-                .iter()
-                .chain(&selector.claim_selector.match_expressions);
-            let error = requirements.map(Requirement::validate).find_map(Result::err)?;
+            let error = requirements::fault(&selector.label_selector, &selector.claim_selector)?;
             Some(format!("decision group {:?}: {error}", group.group_name))
         })
     };
@@ -68,11 +63,9 @@ pub(super) fn groups(strategy: &GroupStrategy, selected: &[&ManagedCluster]) -> 
 
 fn picks(group: &DecisionGroup, cluster: &ManagedCluster) -> bool {
     let selector = &group.group_cluster_selector;
-    selector.label_selector.matches(&cluster.metadata.labels) && {
-        let claims = cluster.status.cluster_claims.iter();
-        let claims = claims.map(|claim| (claim.name.clone(), claim.value.clone())).collect();
-        selector.claim_selector.match_expressions.iter().all(|requirement| requirement.matches(&claims))
-    }
+    let claims = requirements::reported(cluster);
+    requirements::of(&selector.label_selector, &selector.claim_selector)
+        .all(|(source, requirement)| requirement.matches(source.values(&cluster.metadata.labels, &claims)))
 }
 
 fn divided<'a>(name: &str, clusters: impl IntoIterator<Item = &'a str>, size: usize) -> Vec<Group> {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::cel::Answer;
+use super::requirements;
 use super::scope::Scope;
 use super::surroundings::{Scores, Surroundings};
 use super::taint::{Tolerance, tolerance};
 use super::verdict::{InReason, Mismatch, MismatchSource, OutReason, Verdict};
 use crate::api::ocm::cluster::ManagedCluster;
 use crate::api::ocm::placement::{Placement, Predicate};
-use crate::api::selector::Requirement;
 
 /// A verdict, and when it must be looked at again even if nothing changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,15 +135,16 @@ fn match_predicates(predicates: &[Predicate], look: &Look<'_>, set: &str) -> Res
         return Ok(InReason::WholeSet { set: set.to_owned() });
     }
     let cluster = look.cluster;
-    let claims: BTreeMap<String, String> =
-        cluster.status.cluster_claims.iter().map(|claim| (claim.name.clone(), claim.value.clone())).collect();
+    let claims = requirements::reported(cluster);
     let mut failed = Vec::new();
     let mut doubt = None;
     let mut unknown = None;
     for (index, predicate) in predicates.iter().enumerate() {
         match match_one(index, predicate, look, &claims) {
             Outcome::Met => {
-                let requirements = requirements(predicate).map(|(_, requirement)| requirement.to_string());
+                let selector = &predicate.required_cluster_selector;
+                let requirements = requirements::of(&selector.label_selector, &selector.claim_selector)
+                    .map(|(_, requirement)| requirement.to_string());
                 let expressions = look.scope.expressions(index).iter().map(|of| of.text().to_owned());
                 let requirements = requirements.chain(expressions).collect();
                 return Ok(InReason::Predicate { set: set.to_owned(), requirements });
@@ -211,26 +212,15 @@ fn match_one(
     Outcome::Met
 }
 
-fn requirements(predicate: &Predicate) -> impl Iterator<Item = (MismatchSource, Requirement)> {
-    let selector = &predicate.required_cluster_selector;
-    let labels = selector.label_selector.requirements().into_iter();
-    let claims = selector.claim_selector.match_expressions.iter().cloned();
-    labels
-        .map(|requirement| (MismatchSource::Label, requirement))
-        .chain(claims.map(|requirement| (MismatchSource::Claim, requirement)))
-}
-
 fn mismatches(
     predicate: &Predicate,
     labels: &BTreeMap<String, String>,
     claims: &BTreeMap<String, String>,
 ) -> Vec<Mismatch> {
-    requirements(predicate)
+    let selector = &predicate.required_cluster_selector;
+    requirements::of(&selector.label_selector, &selector.claim_selector)
         .filter_map(|(source, requirement)| {
-            let values = match source {
-                MismatchSource::Claim => claims,
-                MismatchSource::Label | MismatchSource::Expression => labels,
-            };
+            let values = source.values(labels, claims);
             (!requirement.matches(values)).then(|| Mismatch {
                 source,
                 found: values.get(&requirement.key).cloned(),

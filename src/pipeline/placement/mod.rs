@@ -14,6 +14,7 @@ pub mod groups;
 pub mod judge;
 mod quantity;
 pub mod rank;
+mod requirements;
 pub mod scope;
 pub mod surroundings;
 mod taint;

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cel::Expression;
 use super::groups;
 use super::rank::Weights;
+use super::requirements;
 use super::verdict::OutReason;
 use crate::api::ocm::cluster::{ManagedCluster, ManagedClusterSet, ManagedClusterSetBinding, SelectorType};
 use crate::api::ocm::names::CLUSTER_SET_LABEL;
 use crate::api::ocm::placement::Placement;
-use crate::api::selector::{LabelSelector, Requirement};
+use crate::api::selector::LabelSelector;
 
 /// Set to `"true"` on a Placement, it stops scheduling: decisions are written by somebody else.
 pub const SCHEDULING_DISABLED_ANNOTATION: &str =
@@ -265,12 +266,7 @@ fn misconfiguration(
     let in_predicate = || {
         placement.spec.predicates.iter().find_map(|predicate| {
             let selector = &predicate.required_cluster_selector;
-            let requirements = selector
-                .label_selector
-                .match_expressions
-                .iter()
-                .chain(&selector.claim_selector.match_expressions);
-            let error = requirements.map(Requirement::validate).find_map(Result::err)?;
+            let error = requirements::fault(&selector.label_selector, &selector.claim_selector)?;
             Some(Misconfiguration { plugin: "Predicate", message: error.to_string() })
         })
     };

@@ -1,5 +1,6 @@
 //! The answer for one cluster, with words for the person who wonders about it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::api::ocm::cluster::TaintEffect;
@@ -93,6 +94,20 @@ pub enum MismatchSource {
     Claim,
     /// An expression of a `celSelector`.
     Expression,
+}
+
+impl MismatchSource {
+    /// Where a requirement looks.
+    pub(super) fn values<'a>(
+        self,
+        labels: &'a BTreeMap<String, String>,
+        claims: &'a BTreeMap<String, String>,
+    ) -> &'a BTreeMap<String, String> {
+        match self {
+            Self::Claim => claims,
+            Self::Label | Self::Expression => labels,
+        }
+    }
 }
 
 /// A requirement that a cluster does not meet.

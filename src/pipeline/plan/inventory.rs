@@ -31,6 +31,24 @@ pub struct InventoryError {
 pub struct Inventory {
     /// By name of the check.
     pub checks: BTreeMap<String, CheckInventory>,
+    /// When checks that rest between two looks (`evaluationInterval`) were last looked at, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub looks: BTreeMap<String, Look>,
+    /// Whether a binding made the policy enforce when it was last evaluated.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub enforced_by_binding: bool,
+}
+
+/// A look at a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Look {
+    /// When: RFC 3339, to the second.
+    pub at: String,
+    /// Whether it was compliant.
+    pub compliant: bool,
+    /// What was looked at: a digest of the check's definition and of the namespaces that it is about.
+    pub of: String,
 }
 
 /// The objects of one check.

@@ -8,6 +8,7 @@ use super::{PruneAction, PrunePlan, Waiting};
 use crate::api::object::ObjectKey;
 use crate::api::ocm::configuration_policy::PruneObjectBehavior;
 use crate::pipeline::policy::checks::{Check, Remediation};
+use crate::pipeline::policy::standing::Standing;
 use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
 use crate::protection::guard::{self, DeletionVerdict};
 
@@ -48,16 +49,24 @@ pub(super) fn leftovers(
     if waiting.references.is_empty() { Ok(plans) } else { Err(waiting) }
 }
 
-/// What becomes of everything that a policy wrote on a cluster which a person took it away from.
+/// What becomes of everything that a policy wrote on a cluster which a person took it away from. `standing` tells what the
+/// policy last said of a check; where it says nothing, that counts which was in force when the check was last evaluated.
 pub fn deselected(
     inventory: &Inventory,
+    standing: &dyn Fn(&str) -> Option<Standing>,
     allow_destructive: bool,
     observed: &dyn Lookup,
 ) -> Result<Vec<PrunePlan>, Waiting> {
     let mut plans = Vec::new();
     let mut waiting = Waiting::default();
-    for (_, check, entry) in inventory.entries() {
-        match action(entry, check.prune, allow_destructive, observed) {
+    for (name, check, entry) in inventory.entries() {
+        let standing = standing(name);
+        if standing.and_then(|standing| standing.remediation) == Some(Remediation::Inform) {
+            plans.push(PrunePlan { entry: entry.clone(), action: PruneAction::Forget });
+            continue;
+        }
+        let behaviour = standing.and_then(|standing| standing.prune).unwrap_or(check.prune);
+        match action(entry, behaviour, allow_destructive, observed) {
             Ok(action) => plans.push(PrunePlan { entry: entry.clone(), action }),
             Err(reference) => {
                 waiting.references.insert(reference);

@@ -82,15 +82,7 @@ pub fn read(
     }
     let policy: ConfigurationPolicy = serde_json::from_value(definition.clone())
         .map_err(|error| CheckError::Malformed { name: name.clone(), message: error.to_string() })?;
-    let remediation = match (policy.spec.remediation_action, parent) {
-        (Some(RemediationAction::InformOnly), _)
-        | (_, Some(RemediationAction::Inform | RemediationAction::InformOnly))
-        | (Some(RemediationAction::Inform), None) => Remediation::Inform,
-        (_, Some(RemediationAction::Enforce)) | (Some(RemediationAction::Enforce), None) => {
-            Remediation::Enforce
-        }
-        (None, None) => return Err(CheckError::NoRemediation),
-    };
+    let remediation = remediation(policy.spec.remediation_action, parent).ok_or(CheckError::NoRemediation)?;
     Ok(Check {
         name,
         remediation,
@@ -99,6 +91,19 @@ pub fn read(
         policy,
         definition: definition.clone(),
     })
+}
+
+/// What a template may do that says `own` under a Policy that says `parent`; `None` where neither says anything.
+pub fn remediation(own: Option<RemediationAction>, parent: Option<RemediationAction>) -> Option<Remediation> {
+    match (own, parent) {
+        (Some(RemediationAction::InformOnly), _)
+        | (_, Some(RemediationAction::Inform | RemediationAction::InformOnly))
+        | (Some(RemediationAction::Inform), None) => Some(Remediation::Inform),
+        (_, Some(RemediationAction::Enforce)) | (Some(RemediationAction::Enforce), None) => {
+            Some(Remediation::Enforce)
+        }
+        (None, None) => None,
+    }
 }
 
 /// The remediation action that a Policy imposes on its templates, after a binding's override.

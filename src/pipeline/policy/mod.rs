@@ -8,6 +8,7 @@ pub mod bindings;
 pub mod checks;
 pub mod dependencies;
 pub mod replicate;
+pub mod standing;
 pub mod templates;
 
 use std::fmt;

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::engine::go::Template;
+use super::functions;
 use super::resolve::Language;
-use super::{functions, go_yaml};
+use crate::yaml;
 
 /// When a text is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub fn inspect(text: &str, phase: Phase) -> Inspected {
 
 /// The text that a value becomes before its templates are carried out.
 pub fn encoded(value: &Value) -> String {
-    go_yaml::write(value)
+    yaml::template_text(value)
 }
 
 /// Whether there is a function of this name.

@@ -9,7 +9,6 @@ pub mod encryption;
 mod engine;
 mod functions;
 mod go_json;
-mod go_yaml;
 mod hub;
 pub mod inspect;
 pub mod lookup;

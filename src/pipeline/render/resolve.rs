@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::engine::go::{Availability, Template, Value};
 use super::rewrite::{CLUSTER, Delimiters, HUB};
 use super::session::Session;
-use super::{HUB_ADDITIONAL_INDENTATION, RenderError, functions, go_json, go_yaml};
+use super::{HUB_ADDITIONAL_INDENTATION, RenderError, functions, go_json};
 use crate::yaml::{self, Dialect};
 
 /// How many parsed templates one generation of the store holds.
@@ -117,7 +117,7 @@ pub(crate) fn resolve(
     let owned;
     let text = match source {
         Source::Json(value) => {
-            owned = go_yaml::write(value);
+            owned = yaml::template_text(value);
             owned.as_str()
         }
         Source::Text(text) => text,

@@ -15,9 +15,10 @@ use super::rewrite::Delimiters;
 pub use super::session::ClusterScoped;
 use super::session::{Protection, Restriction, Rules, Session};
 use super::{
-    Ambient, Asked, HubContext, ObjectVariables, RenderError, encryption, functions, go_yaml, hub,
-    not_yet_known, variables,
+    Ambient, Asked, HubContext, ObjectVariables, RenderError, encryption, functions, hub, not_yet_known,
+    variables,
 };
+use crate::yaml;
 
 /// The text to be resolved.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +142,7 @@ pub fn resolve(
 ) -> (Result<Resolved, RenderError>, Asked) {
     let mut session = Session::new(lookup, settings.rules());
     let (source, text) = match input {
-        Input::Value(value) => (Source::Json(value), go_yaml::write(value)),
+        Input::Value(value) => (Source::Json(value), yaml::template_text(value)),
         Input::Yaml(text) => (Source::Text(text), text.to_owned()),
     };
     let decrypted = session.decrypted(&text).map_err(RenderError::Template);
@@ -218,5 +219,5 @@ pub fn namespace(argument: &str, settings: &Settings, lookup: &dyn Lookup) -> Re
 
 /// A value as YAML in the way in which objects are written before their templates are looked for.
 pub fn yaml(value: &Json) -> String {
-    go_yaml::write(value)
+    yaml::template_text(value)
 }

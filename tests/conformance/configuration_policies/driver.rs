@@ -230,7 +230,7 @@ impl Engine {
         let mut examined = None;
         let status = match (outcome.state, outcome.fault) {
             (CheckState::Planned { check, plan }, _) => {
-                match interval::rest(&check, &plan, &known.last, now) {
+                match interval::rest(&check, &plan, known.last.look.as_ref(), now) {
                     interval::Rest::None => {}
                     interval::Rest::Until(_) => {
                         self.again(name);
@@ -393,7 +393,7 @@ impl Engine {
             return;
         }
         let plans: Vec<PrunePlan> = loop {
-            match prune::deselected(&known.inventory, true, &self.connection.snapshot()) {
+            match prune::deselected(&known.inventory, &|_| None, true, &self.connection.snapshot()) {
                 Ok(plans) => break plans,
                 Err(waiting) => {
                     self.connection.ensure(&waiting.references).await;
@@ -402,7 +402,7 @@ impl Engine {
         };
         cluster::prune(&self.connection, &plans).await;
         let observed = self.connection.snapshot();
-        let left = prune::deselected(&known.inventory, true, &observed).unwrap_or_default();
+        let left = prune::deselected(&known.inventory, &|_| None, true, &observed).unwrap_or_default();
         let left: Vec<_> = left
             .iter()
             .filter(|plan| matches!(plan.action, PruneAction::Delete | PruneAction::Leaving))

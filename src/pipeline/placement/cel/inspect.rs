@@ -6,7 +6,9 @@ use cel::common::ast::{EntryExpr, Expr, LiteralValue};
 use super::{LabelKeys, VARIABLE, is_declared};
 
 /// Functions that make lists of texts.
-const LIST_MAKERS: [&str; 3] = ["split", "findAll", "parseJSON"];
+const LIST_MAKERS: [&str; 4] = ["split", "findAll", "getQuery", "parseJSON"];
+/// What stands before a dot in the name of a function.
+const NAMESPACES: [&str; 4] = ["format", "ip", "optional", "strings"];
 /// Names of types, which stand in expressions like variables.
 const TYPES: [&str; 11] =
     ["bool", "bytes", "double", "dyn", "int", "list", "map", "null_type", "string", "type", "uint"];
@@ -109,7 +111,7 @@ impl Walk {
         self.findings.uses_scores |= name == "scores";
         self.findings.makes_lists |= LIST_MAKERS.contains(&name);
         let operator = name.starts_with(['_', '@', '!', '-']);
-        let namespaced = ["optional", "strings"].iter().any(|space| is_declared(&format!("{space}.{name}")));
+        let namespaced = NAMESPACES.iter().any(|space| is_declared(&format!("{space}.{name}")));
         if !operator && !namespaced && !is_declared(name) {
             self.findings.undeclared.get_or_insert_with(|| name.to_owned());
         }

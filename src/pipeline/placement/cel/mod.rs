@@ -1,8 +1,8 @@
 //! `celSelector`: expressions in the Common Expression Language over a whole ManagedCluster.
 //!
 //! Takes the text of an expression once, then a cluster and its scores; gives true, false, or why it cannot be said. The variable
-//! is `managedCluster`; the functions are the language's own, its string library and those of `functions`. Left out: times and
-//! durations, URLs and IP addresses; an expression that uses them is a misconfiguration.
+//! is `managedCluster`; the functions are the language's own, its string library and those of `functions`. The one variable is a map
+//! of anything, as upstream declares it: an unknown field of it fails where it is read, an unknown function is a misconfiguration.
 //!
 //! An expression comes from a user. Before the parser sees one, its length is bounded (`limits`); what it may cost is worked out
 //! from its loops before it is run.

@@ -68,6 +68,43 @@ fn answer(text: &str) -> Answer {
 #[case("'a1b22'.findAll('[0-9]+') == ['1', '22'] && 'a1'.find('[0-9]') == '1'")]
 #[case("[1, 2, 3].isSorted() && [3, 1].min() == 1")]
 #[case("managedCluster.metadata.labels['gone'] == 'x' || true")]
+#[case("timestamp('2026-01-01T00:00:00Z') < timestamp('2026-01-01T01:00:00+00:30')")]
+#[case("timestamp('2026-01-02T00:00:00Z') - timestamp('2026-01-01T00:00:00Z') == duration('24h')")]
+#[case("timestamp('2026-05-06T07:08:09Z').getFullYear() == 2026 && duration('90m').getHours() == 1")]
+#[case("url('https://user@api.example.com:6443/a%20b?x=1&x=2#f').getHost() == 'api.example.com:6443'")]
+#[case("url('https://api.example.com:6443/a%20b?x=1&x=2').getHostname() == 'api.example.com'")]
+#[case("url('https://api.example.com:6443/').getPort() == '6443' && url('/only').getScheme() == ''")]
+#[case(
+    "url('https://h/a%20b').getEscapedPath() == '/a%20b' && url('https://h/?x=1&x=2').getQuery()['x'] == ['1', '2']"
+)]
+#[case("isURL('https://h') && isURL('/path') && !isURL('h/path') && !isURL('')")]
+#[case("url('https://h') == url('https://h')")]
+#[case(
+    "isIP('10.0.0.1') && isIP('::1') && !isIP('10.0.0.256') && !isIP('::ffff:1.2.3.4') && !isIP('fe80::1%eth0')"
+)]
+#[case("ip('10.0.0.1').family() == 4 && ip('::1').family() == 6 && ip('::1').isLoopback()")]
+#[case("ip.isCanonical('::1') && !ip.isCanonical('0:0::1')")]
+#[case(
+    "ip('0.0.0.0').isUnspecified() && ip('169.254.1.1').isLinkLocalUnicast() && ip('224.0.0.7').isLinkLocalMulticast()"
+)]
+#[case("ip('8.8.8.8').isGlobalUnicast() && !ip('255.255.255.255').isGlobalUnicast()")]
+#[case("cidr('10.0.0.0/8').containsIP('10.1.2.3') && !cidr('10.0.0.0/8').containsIP(ip('11.0.0.1'))")]
+#[case(
+    "cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16') && !cidr('10.1.0.0/16').containsCIDR(cidr('10.0.0.0/8'))"
+)]
+#[case("cidr('10.1.2.3/16').masked() == cidr('10.1.0.0/16') && cidr('::/0').prefixLength() == 0")]
+#[case(
+    "cidr('10.1.2.3/16').ip() == ip('10.1.2.3') && isCIDR('::/128') && !isCIDR('10.0.0.0/33') && !isCIDR('10.0.0.0')"
+)]
+#[case("!format.dns1123Label().validate('my-name').hasValue()")]
+#[case("format.dns1123Label().validate('My_Name').hasValue()")]
+#[case("format.named('uuid').hasValue() && !format.named('nonsense').hasValue()")]
+#[case("!format.date().validate('2026-01-31').hasValue() && format.date().validate('2026-02-31').hasValue()")]
+#[case(
+    "!format.labelValue().validate('').hasValue() && !format.qualifiedName().validate('a.b/C_d').hasValue()"
+)]
+#[case("isSemver('v1.2', true) && !isSemver('1.2') && semver('v01.2', true) == semver('1.2.0')")]
+#[case("'a1b22c333'.findAll('[0-9]+', 2) == ['1', '22'] && 'a1'.findAll('[0-9]', -1) == ['1']")]
 fn clusters_that_are_wanted(#[case] text: &str) {
     assert_eq!(answer(text), Answer::True, "{text}");
 }
@@ -94,6 +131,12 @@ fn clusters_that_are_wanted(#[case] text: &str) {
 #[case("quantity('much').sign() == 1", None)]
 #[case("'{'.parseJSON() == 1", None)]
 #[case("[].max() == 1", None)]
+#[case("timestamp('yesterday') < timestamp('2026-01-01T00:00:00Z')", None)]
+#[case("url('not a url').getHost() == ''", None)]
+#[case("ip('10.0.0.300').family() == 4", None)]
+#[case("cidr('10.0.0.0/8').containsIP('x')", None)]
+#[case("ip('10.0.0.1').prefixLength() == 8", None)]
+#[case("format.uri().validate(1).hasValue()", None)]
 fn clusters_that_are_not(#[case] text: &str, #[case] chosen: Option<bool>) {
     match (answer(text), chosen) {
         (Answer::False { chosen: found }, Some(chosen)) => assert_eq!(found, chosen, "{text}"),
@@ -110,7 +153,8 @@ fn clusters_that_are_not(#[case] text: &str, #[case] chosen: Option<bool>) {
     "managedCluster.metadata.labels.exists(k, j == 'x')",
     "compilation failed: undeclared reference to 'j'"
 )]
-#[case("timestamp('2026-01-01T00:00:00Z') == 1", "compilation failed: undeclared reference to 'timestamp'")]
+#[case("now() == 1", "compilation failed: undeclared reference to 'now'")]
+#[case("ip.isNothing('x')", "compilation failed: undeclared reference to ")]
 #[case("Struct{a: 1}.a == 1", "compilation failed: undeclared reference to 'Struct'")]
 #[case("has(managedCluster)", "compilation failed: ")]
 #[case("99999999999999999999 == 1", "compilation failed: ")]

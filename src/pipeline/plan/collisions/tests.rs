@@ -75,7 +75,7 @@ fn having(claims: &Claims, created: bool) -> Inventory {
         let objects = claims.iter().map(|claim| Entry { created, ..Entry::new(&claim.key) }).collect();
         (name.to_owned(), CheckInventory { prune: PruneObjectBehavior::None, objects })
     });
-    Inventory { checks: checks.collect() }
+    Inventory { checks: checks.collect(), ..Inventory::default() }
 }
 
 /// A party of its own, to be borrowed from.

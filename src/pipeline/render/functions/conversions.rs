@@ -2,8 +2,8 @@
 
 use super::super::engine::go::Parameter::{Any, Text};
 use super::super::engine::go::{Function, Value, fixed, format};
+use super::super::go_json;
 use super::super::session::Session;
-use super::super::{go_json, go_yaml};
 use super::numbers::to_int64;
 use super::{ok_text, text};
 use crate::yaml::{self, Dialect};
@@ -64,5 +64,5 @@ fn to_json(
 }
 
 fn yaml_text(json: &serde_json::Value) -> String {
-    go_yaml::write(json).trim_end_matches('\n').to_owned()
+    yaml::template_text(json).trim_end_matches('\n').to_owned()
 }

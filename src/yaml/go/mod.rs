@@ -1,112 +1,226 @@
-//! YAML as go-yaml v3 writes it with an indentation of two: the text that Open Cluster Management's templates are parsed from.
+//! YAML as go-yaml writes it: v3, the text that Open Cluster Management's templates are parsed from, and v2, the text of
+//! objects and differences that `sigs.k8s.io/yaml` gives, kubectl's too. Takes JSON values, gives text; never fails.
 //!
 //! Which style a string gets decides whether the quotes around a template are single, double or none, so the rules of the
-//! emitter (`analyze_scalar`, `select_scalar_style`) and of plain scalars (`resolve`) are kept. Keys are sorted as go-yaml
-//! sorts them. Lines are never wrapped.
+//! emitter (`analyze_scalar`, `select_scalar_style`, `write_plain_scalar`) and of plain scalars (`resolve`) are kept. Keys are
+//! sorted as go-yaml sorts them.
 
-use std::cmp::Ordering;
+mod keys;
+mod numbers;
+
 use std::fmt::Write;
 
 use serde_json::{Number, Value};
 
-use super::engine::go::format;
+pub(crate) use self::numbers::{float, parse_int};
+
+/// Column after which v2 goes on in the next line, at the next blank.
+const WIDTH: usize = 80;
+
+/// The two writers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edition {
+    /// `gopkg.in/yaml.v2`: lists stand below their key, lines are wrapped at blanks.
+    V2,
+    /// `gopkg.in/yaml.v3` with an indentation of two: lists are indented, lines never wrapped.
+    V3,
+}
 
 /// Writes a document with a newline at its end.
-pub(crate) fn write(value: &Value) -> String {
-    let mut out = String::with_capacity(512);
+pub(crate) fn write(value: &Value, edition: Edition) -> String {
+    let mut emitter = Emitter { out: String::with_capacity(512), edition };
     match value {
-        Value::Object(fields) if !fields.is_empty() => write_map(&mut out, value, 0, true),
-        Value::Array(items) if !items.is_empty() => write_list(&mut out, items, 0, true),
+        Value::Object(fields) if !fields.is_empty() => emitter.write_map(value, 0, true),
+        Value::Array(items) if !items.is_empty() => emitter.write_list(items, 0, true),
         other => {
-            write_scalar(&mut out, other, 2);
-            out.push('\n');
+            emitter.write_scalar(other, 2);
+            emitter.out.push('\n');
         }
     }
-    out
+    emitter.out
 }
 
-/// Entries of a mapping. The first line continues where `out` stands when `inline`.
-fn write_map(out: &mut String, value: &Value, indent: usize, inline: bool) {
-    let Value::Object(fields) = value else { return };
-    let mut sorted: Vec<_> = fields.iter().collect();
-    sorted.sort_by(|left, right| natural(left.0, right.0));
-    for (index, (key, item)) in sorted.into_iter().enumerate() {
-        if index > 0 || !inline {
-            spaces(out, indent);
-        }
-        write_text(out, key, indent, true);
-        out.push(':');
-        match item {
-            Value::Object(fields) if !fields.is_empty() => {
-                out.push('\n');
-                write_map(out, item, indent + 2, false);
-            }
-            Value::Array(items) if !items.is_empty() => {
-                out.push('\n');
-                write_list(out, items, indent + 2, false);
-            }
-            scalar => {
-                out.push(' ');
-                write_scalar(out, scalar, indent + 2);
-                out.push('\n');
-            }
-        }
-    }
+struct Emitter {
+    out: String,
+    edition: Edition,
 }
 
-fn write_list(out: &mut String, items: &[Value], indent: usize, inline: bool) {
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 || !inline {
-            spaces(out, indent);
-        }
-        out.push_str("- ");
-        match item {
-            Value::Object(fields) if !fields.is_empty() => write_map(out, item, indent + 2, true),
-            Value::Array(items) if !items.is_empty() => write_list(out, items, indent + 2, true),
-            scalar => {
-                write_scalar(out, scalar, indent + 2);
-                out.push('\n');
+impl Emitter {
+    /// Entries of a mapping. The first line continues where the text stands when `inline`.
+    fn write_map(&mut self, value: &Value, indent: usize, inline: bool) {
+        let Value::Object(fields) = value else { return };
+        let mut sorted: Vec<_> = fields.iter().collect();
+        sorted.sort_by(|left, right| keys::natural(left.0, right.0, self.edition));
+        let list_indent = match self.edition {
+            Edition::V2 => indent,
+            Edition::V3 => indent + 2,
+        };
+        for (index, (key, item)) in sorted.into_iter().enumerate() {
+            if index > 0 || !inline {
+                self.spaces(indent);
+            }
+            self.write_text(key, indent, true);
+            self.out.push(':');
+            match item {
+                Value::Object(fields) if !fields.is_empty() => {
+                    self.out.push('\n');
+                    self.write_map(item, indent + 2, false);
+                }
+                Value::Array(items) if !items.is_empty() => {
+                    self.out.push('\n');
+                    self.write_list(items, list_indent, false);
+                }
+                scalar => {
+                    self.out.push(' ');
+                    self.write_scalar(scalar, indent + 2);
+                    self.out.push('\n');
+                }
             }
         }
     }
-}
 
-fn spaces(out: &mut String, count: usize) {
-    out.extend(std::iter::repeat_n(' ', count));
-}
+    fn write_list(&mut self, items: &[Value], indent: usize, inline: bool) {
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 || !inline {
+                self.spaces(indent);
+            }
+            self.out.push_str("- ");
+            match item {
+                Value::Object(fields) if !fields.is_empty() => self.write_map(item, indent + 2, true),
+                Value::Array(items) if !items.is_empty() => self.write_list(items, indent + 2, true),
+                scalar => {
+                    self.write_scalar(scalar, indent + 2);
+                    self.out.push('\n');
+                }
+            }
+        }
+    }
 
-/// A scalar or an empty collection, without the newline after it. A block scalar's lines stand at `indent`.
-fn write_scalar(out: &mut String, value: &Value, indent: usize) {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Number(number) => out.push_str(&number_text(number)),
-        Value::String(text) => write_text(out, text, indent, false),
-        Value::Array(_) => out.push_str("[]"),
-        Value::Object(_) => out.push_str("{}"),
+    fn spaces(&mut self, count: usize) {
+        self.out.extend(std::iter::repeat_n(' ', count));
+    }
+
+    /// A scalar or an empty collection, without the newline after it. Further lines stand at `indent`.
+    fn write_scalar(&mut self, value: &Value, indent: usize) {
+        match value {
+            Value::Null => self.out.push_str("null"),
+            Value::Bool(value) => self.out.push_str(if *value { "true" } else { "false" }),
+            Value::Number(number) => self.out.push_str(&number_text(number, self.edition)),
+            Value::String(text) => self.write_text(text, indent, false),
+            Value::Array(_) => self.out.push_str("[]"),
+            Value::Object(_) => self.out.push_str("{}"),
+        }
+    }
+
+    fn write_text(&mut self, text: &str, indent: usize, key: bool) {
+        if !key && is_surely_literal(text) {
+            return self.write_literal(text, indent);
+        }
+        match style(text, &Analysis::of(text, self.edition), key) {
+            Style::Plain => self.write_flowing(text, indent, key, Quotes::None),
+            Style::SingleQuoted => {
+                self.out.push('\'');
+                self.write_flowing(text, indent, key, Quotes::Single);
+                self.out.push('\'');
+            }
+            Style::DoubleQuoted => {
+                self.out.push('"');
+                self.write_flowing(text, indent, key, Quotes::Double);
+                self.out.push('"');
+            }
+            Style::Literal => self.write_literal(text, indent),
+        }
+    }
+
+    /// A text on one line, or wrapped at its blanks.
+    fn write_flowing(&mut self, text: &str, indent: usize, key: bool, quotes: Quotes) {
+        let may_wrap = self.edition == Edition::V2 && !key && text.len() > WIDTH / 2;
+        let mut column = if may_wrap { self.column() } else { 0 };
+        let mut characters = text.chars().peekable();
+        let (mut after_space, mut is_first) = (false, true);
+        while let Some(character) = characters.next() {
+            if character == ' ' {
+                let next = characters.peek();
+                let wraps = may_wrap
+                    && !after_space
+                    && column > WIDTH
+                    && match quotes {
+                        Quotes::None => next != Some(&' '),
+                        Quotes::Single => !is_first && next.is_some_and(|next| *next != ' '),
+                        Quotes::Double => !is_first && next.is_some(),
+                    };
+                if wraps {
+                    self.out.push('\n');
+                    self.spaces(indent);
+                    column = indent;
+                    if quotes == Quotes::Double && next == Some(&' ') {
+                        self.out.push('\\');
+                        column += 1;
+                    }
+                } else {
+                    self.out.push(' ');
+                    column += 1;
+                }
+                after_space = true;
+            } else {
+                let before = self.out.len();
+                match quotes {
+                    Quotes::Single if character == '\'' => self.out.push_str("''"),
+                    Quotes::Double => write_escaped(&mut self.out, character),
+                    Quotes::None | Quotes::Single => self.out.push(character),
+                }
+                column += if may_wrap { self.out[before..].chars().count() } else { 0 };
+                after_space = false;
+            }
+            is_first = false;
+        }
+    }
+
+    /// Characters in the last line.
+    fn column(&self) -> usize {
+        self.out.rsplit('\n').next().map_or(0, |line| line.chars().count())
+    }
+
+    fn write_literal(&mut self, text: &str, indent: usize) {
+        self.out.push('|');
+        // Only line feeds are left: other breaks are not printable, which rules this style out.
+        if text.starts_with([' ', '\n']) {
+            self.out.push('2');
+        }
+        match text.strip_suffix('\n') {
+            None => self.out.push('-'),
+            Some(rest) if rest.is_empty() || rest.ends_with('\n') => self.out.push('+'),
+            Some(_) => {}
+        }
+        // The caller ends the last line.
+        for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+            self.out.push('\n');
+            if !line.is_empty() {
+                self.spaces(indent);
+                self.out.push_str(line);
+            }
+        }
     }
 }
 
-fn number_text(number: &Number) -> String {
+/// What stands around a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    None,
+    Single,
+    Double,
+}
+
+fn number_text(number: &Number, edition: Edition) -> String {
     match number.as_f64() {
-        Some(value) if number.is_f64() => format::float(value),
-        _ => number.to_string(),
-    }
-}
-
-fn write_text(out: &mut String, text: &str, indent: usize, key: bool) {
-    if !key && is_surely_literal(text) {
-        return write_literal(out, text, indent);
-    }
-    match style(text, &Analysis::of(text), key) {
-        Style::Plain => out.push_str(text),
-        Style::SingleQuoted => {
-            out.push('\'');
-            out.push_str(&text.replace('\'', "''"));
-            out.push('\'');
+        // Its JSON text is that of a whole number, which is what v2 is given.
+        Some(value)
+            if number.is_f64() && edition == Edition::V2 && value.fract() == 0.0 && value.abs() < 1e18 =>
+        {
+            format!("{value}")
         }
-        Style::DoubleQuoted => write_double_quoted(out, text),
-        Style::Literal => write_literal(out, text, indent),
+        Some(value) if number.is_f64() => float(value),
+        _ => number.to_string(),
     }
 }
 
@@ -165,7 +279,7 @@ struct Analysis {
 }
 
 impl Analysis {
-    fn of(text: &str) -> Self {
+    fn of(text: &str, edition: Edition) -> Self {
         if text.is_empty() {
             return Self {
                 line_breaks: false,
@@ -196,7 +310,7 @@ impl Analysis {
                 '#' => preceded_by_blank,
                 _ => false,
             };
-            if character == '\t' {
+            if character == '\t' && edition == Edition::V3 {
                 tabs = true;
             } else if !is_printable(character) {
                 special = true;
@@ -236,65 +350,36 @@ fn is_printable(character: char) -> bool {
         && character != '\u{feff}'
 }
 
-fn write_literal(out: &mut String, text: &str, indent: usize) {
-    out.push('|');
-    // Only line feeds are left: other breaks are not printable, which rules this style out.
-    if text.starts_with([' ', '\n']) {
-        out.push('2');
+fn write_escaped(out: &mut String, character: char) {
+    let escape = match character {
+        '\0' => "\\0",
+        '\u{7}' => "\\a",
+        '\u{8}' => "\\b",
+        '\t' => "\\t",
+        '\n' => "\\n",
+        '\u{b}' => "\\v",
+        '\u{c}' => "\\f",
+        '\r' => "\\r",
+        '\u{1b}' => "\\e",
+        '"' => "\\\"",
+        '\\' => "\\\\",
+        '\u{85}' => "\\N",
+        '\u{2028}' => "\\L",
+        '\u{2029}' => "\\P",
+        _ if is_printable(character) => return out.push(character),
+        _ => "",
+    };
+    if !escape.is_empty() {
+        return out.push_str(escape);
     }
-    match text.strip_suffix('\n') {
-        None => out.push('-'),
-        Some(rest) if rest.is_empty() || rest.ends_with('\n') => out.push('+'),
-        Some(_) => {}
+    let code = u32::from(character);
+    // Writing to a String cannot fail.
+    match code {
+        0..=0xff => write!(out, "\\x{code:02X}"),
+        0x100..=0xffff => write!(out, "\\u{code:04X}"),
+        _ => write!(out, "\\U{code:08X}"),
     }
-    // The caller ends the last line.
-    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
-        out.push('\n');
-        if !line.is_empty() {
-            spaces(out, indent);
-            out.push_str(line);
-        }
-    }
-}
-
-fn write_double_quoted(out: &mut String, text: &str) {
-    out.push('"');
-    for character in text.chars() {
-        let escape = match character {
-            '\0' => "\\0",
-            '\u{7}' => "\\a",
-            '\u{8}' => "\\b",
-            '\t' => "\\t",
-            '\n' => "\\n",
-            '\u{b}' => "\\v",
-            '\u{c}' => "\\f",
-            '\r' => "\\r",
-            '\u{1b}' => "\\e",
-            '"' => "\\\"",
-            '\\' => "\\\\",
-            '\u{85}' => "\\N",
-            '\u{2028}' => "\\L",
-            '\u{2029}' => "\\P",
-            _ if is_printable(character) => {
-                out.push(character);
-                continue;
-            }
-            _ => "",
-        };
-        let code = u32::from(character);
-        if escape.is_empty() {
-            // Writing to a String cannot fail.
-            match code {
-                0..=0xff => write!(out, "\\x{code:02X}"),
-                0x100..=0xffff => write!(out, "\\u{code:04X}"),
-                _ => write!(out, "\\U{code:08X}"),
-            }
-            .unwrap_or_default();
-        } else {
-            out.push_str(escape);
-        }
-    }
-    out.push('"');
+    .unwrap_or_default();
 }
 
 /// Whether go-yaml reads the text as a string when it stands there without quotes, also by the rules of YAML 1.1.
@@ -342,7 +427,7 @@ fn is_number(text: &str) -> bool {
         unsigned.strip_prefix(prefix).is_some_and(|digits| u64::from_str_radix(digits, radix).is_ok())
     };
     matches!(unsigned, ".inf" | ".Inf" | ".INF")
-        || format::parse_int(&plain).is_some()
+        || parse_int(&plain).is_some()
         || unsigned.parse::<u64>().is_ok()
         || is_radix("0b", 2)
         || is_radix("0o", 8)
@@ -434,42 +519,6 @@ fn is_base_60(text: &str) -> bool {
         && fraction.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
 }
 
-/// The order of go-yaml's keys: letters after what is no letter, digits as numbers.
-fn natural(left: &str, right: &str) -> Ordering {
-    let (a, b): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let mut digits = false;
-    for index in 0..a.len().min(b.len()) {
-        if a[index] == b[index] {
-            digits = a[index].is_numeric();
-            continue;
-        }
-        let (left_letter, right_letter) = (a[index].is_alphabetic(), b[index].is_alphabetic());
-        if left_letter && right_letter {
-            return a[index].cmp(&b[index]);
-        }
-        if left_letter || right_letter {
-            return if digits == left_letter { Ordering::Less } else { Ordering::Greater };
-        }
-        return numbers(&a, &b, index);
-    }
-    a.len().cmp(&b.len())
-}
-
-fn numbers(a: &[char], b: &[char], index: usize) -> Ordering {
-    let is_zero = a[index] == '0' || b[index] == '0';
-    let after_digits =
-        a[..index].iter().rev().take_while(|digit| digit.is_numeric()).any(|digit| *digit != '0');
-    let first = u64::from(is_zero && after_digits);
-    let run = |characters: &[char]| {
-        let digits = characters[index..].iter().take_while(|character| character.is_numeric());
-        digits.fold((first, 0_usize), |(number, length), digit| {
-            let digit = u64::from(digit.to_digit(10).unwrap_or(0));
-            (number.saturating_mul(10).saturating_add(digit), length + 1)
-        })
-    };
-    run(a).cmp(&run(b)).then(a[index].cmp(&b[index]))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -507,7 +556,7 @@ mod tests {
             ("é", "é"),
             ("*", "'*'"),
         ] {
-            assert_eq!(write(&json!({"k": text})), format!("k: {expected}\n"), "{text:?}");
+            assert_eq!(write(&json!({"k": text}), Edition::V3), format!("k: {expected}\n"), "{text:?}");
         }
     }
 
@@ -523,7 +572,7 @@ mod tests {
             ("a \nb\n", "k: \"a \\nb\\n\"\n"),
             ("a\tb\nc", "k: |-\n  a\tb\n  c\n"),
         ] {
-            assert_eq!(write(&json!({"k": text})), expected, "{text:?}");
+            assert_eq!(write(&json!({"k": text}), Edition::V3), expected, "{text:?}");
         }
     }
 
@@ -531,8 +580,71 @@ mod tests {
     fn collections_are_indented_by_two() {
         let value = json!({"b": [1, {"x": [], "a": {"m": null}}, ["q", "r"]], "a": {"c": 1.5, "a2": true, "a10": {}}});
         assert_eq!(
-            write(&value),
+            write(&value, Edition::V3),
             "a:\n  a2: true\n  a10: {}\n  c: 1.5\nb:\n  - 1\n  - a:\n      m: null\n    x: []\n  - - q\n    - r\n"
+        );
+    }
+
+    /// Worked out by `sigs.k8s.io/yaml` 1.6.0, which writes with go-yaml v2.
+    #[test]
+    fn objects_are_written_as_kubectl_writes_them() {
+        let long = "a very long line of words that goes on and on and on until it must be longer than eighty columns of text";
+        let value = json!({
+            "labels": {"key10": "a", "key2": "b", "a1": "x", "a-b": "x", "a/b": "c", "1": "one", "true": "t"},
+            "list": [" lead", "a: b", "*a", "?", "-", "", "x:", "'q'", "tab\tx", "y", "0o7", "\u{1f600}", 1.0, 1e30, null],
+            "lists": [[1, 2], ["a", {"b": 1}]],
+            "plain": long,
+            "quoted": format!("a: {long}"),
+            "double": format!("tab\t{long}  two"),
+            "lines": "a\tb\nc",
+            "literal": format!("{long}\nb"),
+            "word": format!("{} tail", "o".repeat(90)),
+        });
+        assert_eq!(
+            write(&value, Edition::V2),
+            "\
+double: \"tab\\ta very long line of words that goes on and on and on until it must be
+  longer than eighty columns of text  two\"
+labels:
+  \"1\": one
+  a-b: x
+  a/b: c
+  a1: x
+  key2: b
+  key10: a
+  \"true\": t
+lines: \"a\\tb\\nc\"
+list:
+- ' lead'
+- 'a: b'
+- '*a'
+- '?'
+- '-'
+- \"\"
+- 'x:'
+- '''q'''
+- \"tab\\tx\"
+- \"y\"
+- \"0o7\"
+- \"\\U0001F600\"
+- 1
+- 1e+30
+- null
+lists:
+- - 1
+  - 2
+- - a
+  - b: 1
+literal: |-
+  a very long line of words that goes on and on and on until it must be longer than eighty columns of text
+  b
+plain: a very long line of words that goes on and on and on until it must be longer
+  than eighty columns of text
+quoted: 'a: a very long line of words that goes on and on and on until it must be
+  longer than eighty columns of text'
+word: oooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooo
+  tail
+"
         );
     }
 }
