@@ -16,6 +16,7 @@ use super::leader::{self, Candidate};
 use super::metrics::Metrics;
 use super::prepare;
 use super::reporter::{self, Reports};
+use super::sets;
 use super::worker::{Desk, Shared, Worker, covers};
 use crate::adapters::api_server::{ApiError, Change, Listener, WatchState};
 use crate::adapters::hub::{Hub, HubError, HubKind, LEASE_NAME, credentials};
@@ -80,8 +81,10 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     let mail: Arc<Inbox<HubMail>> = Arc::default();
-    let hub = Hub::connect(options.kubeconfig.as_deref(), listener(mail.clone())).await?;
+    let namespaces: Arc<Inbox<sets::Namespaces>> = Arc::default();
+    let hub = Hub::connect(options.kubeconfig.as_deref(), listener(mail.clone(), namespaces.clone())).await?;
     hub.watch().await?;
+    hub.watch_protected().await?;
     // A process that waits for its turn is as ready as it can be: an update of the Deployment must not wait for it.
     ready.store(true, Ordering::Release);
     if let Some(candidate) = &options.candidate {
@@ -105,6 +108,7 @@ pub async fn run(
     });
     let reports: Arc<Inbox<Reports>> = Arc::default();
     let reporter = spawn(reporter::run(shared.clone(), reports.clone()));
+    let sets = spawn(sets::run(shared.clone(), namespaces));
     let mut crew = Crew {
         shared,
         reports,
@@ -127,7 +131,7 @@ pub async fn run(
         }
     };
     tracing::info!("stopping");
-    drop(reporter);
+    drop((reporter, sets));
     ended
 }
 
@@ -156,14 +160,20 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<(
     AbortOnDropHandle::new(tokio::spawn(task))
 }
 
-fn listener(mail: Arc<Inbox<HubMail>>) -> Listener {
+fn listener(mail: Arc<Inbox<HubMail>>, namespaces: Arc<Inbox<sets::Namespaces>>) -> Listener {
     Arc::new(move |key, change| match change {
-        Change::Object(object) if key.selector.is_some() => mail.post(|mail| {
-            mail.secrets.insert(object);
-        }),
-        Change::Object(object) => mail.post(|mail| {
-            mail.objects.insert(object);
-        }),
+        Change::Object(object) => {
+            sets::notice(&namespaces, &object);
+            match (&key.selector, object.gvk.kind.as_str()) {
+                (Some(_), "Secret") => mail.post(|mail| {
+                    mail.secrets.insert(object);
+                }),
+                (Some(_), _) => {}
+                (None, _) => mail.post(|mail| {
+                    mail.objects.insert(object);
+                }),
+            }
+        }
         Change::Malformed { name, message } => {
             tracing::error!(
                 kind = key.gvk.kind,

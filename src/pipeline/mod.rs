@@ -10,3 +10,4 @@ pub mod placement;
 pub mod plan;
 pub mod policy;
 pub mod render;
+pub mod sets;
