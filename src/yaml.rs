@@ -10,7 +10,7 @@ mod reflow;
 use serde_json::Value;
 use thiserror::Error;
 
-pub use self::located::{Content, Located, read_located};
+pub use self::located::{Content, Located, Mark, read_located};
 
 /// A YAML text that cannot be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -20,6 +20,8 @@ pub struct YamlError {
     pub message: String,
     /// 1-based line, when known.
     pub line: Option<u64>,
+    /// Where in the text, when known.
+    pub mark: Option<Mark>,
 }
 
 /// Which scalars are typed.
@@ -40,8 +42,12 @@ fn options(dialect: Dialect) -> serde_saphyr::options::Options {
 }
 
 fn fault(error: &serde_saphyr::Error) -> YamlError {
-    let line = error.location().map(|location| location.line());
-    YamlError { message: error.to_string(), line }
+    let location = error.location();
+    YamlError {
+        message: error.to_string(),
+        line: location.map(|location| location.line()),
+        mark: location.map(Mark::of),
+    }
 }
 
 /// Reads one document. An empty text is `null`.
@@ -79,7 +85,11 @@ pub fn read_documents(text: &str) -> Result<Vec<Value>, YamlError> {
 
 /// Writes a value as a block-style document with a trailing newline, keys in the order of the map.
 pub fn write(value: &Value) -> Result<String, YamlError> {
-    serde_saphyr::to_string(value).map_err(|error| YamlError { message: error.to_string(), line: None })
+    serde_saphyr::to_string(value).map_err(|error| YamlError {
+        message: error.to_string(),
+        line: None,
+        mark: None,
+    })
 }
 
 /// Writes a value like [`write`], keys in the order of their names.

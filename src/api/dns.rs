@@ -21,3 +21,52 @@ fn is_part(part: &str) -> bool {
         && !part.ends_with('-')
         && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
+
+/// The key of a label: a name of 63 letters, digits, `-`, `_` and `.` at most, behind a DNS-1123 subdomain and `/` if it has a
+/// prefix (`IsLabelKey` of apimachinery).
+pub fn is_label_key(key: &str) -> bool {
+    match key.split_once('/') {
+        Some((prefix, name)) => is_subdomain(prefix) && is_qualified(name),
+        None => is_qualified(key),
+    }
+}
+
+/// The value of a label: empty, or like the name in its key (`IsLabelValue` of apimachinery).
+pub fn is_label_value(value: &str) -> bool {
+    value.is_empty() || is_qualified(value)
+}
+
+fn is_qualified(name: &str) -> bool {
+    let outer = |byte: &u8| byte.is_ascii_alphanumeric();
+    name.len() <= 63
+        && name.as_bytes().first().is_some_and(outer)
+        && name.as_bytes().last().is_some_and(outer)
+        && name.bytes().all(|byte| outer(&byte) || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_judged_as_by_the_api_server() {
+        for (key, expected) in [
+            ("env", true),
+            ("acm-pv-dr", true),
+            ("flotilla.dev/protect", true),
+            ("A_b.c", true),
+            ("", false),
+            ("-a", false),
+            ("a/b/c", false),
+            ("/a", false),
+            ("A.b/c", false),
+            ("a b", false),
+        ] {
+            assert_eq!(is_label_key(key), expected, "{key}");
+        }
+        for (value, expected) in [("", true), ("a.B_c-1", true), ("a-", false), ("a/b", false)] {
+            assert_eq!(is_label_value(value), expected, "{value}");
+        }
+        assert!(!is_label_value(&"a".repeat(64)));
+    }
+}

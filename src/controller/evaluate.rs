@@ -239,7 +239,7 @@ fn fault_of_config_map(
             let data = config_map_data(config_map.at(&["data"]));
             let errors: Vec<String> = configuration_diagnostics(subject.policy, &data)
                 .into_iter()
-                .filter(|diagnostic| diagnostic.severity == Severity::Error)
+                .filter(|diagnostic| diagnostic.severity() == Severity::Error)
                 .map(|diagnostic| diagnostic.to_string())
                 .collect();
             (!errors.is_empty()).then(|| {

@@ -9,11 +9,34 @@ use serde_saphyr::Spanned;
 
 use super::{Dialect, YamlError, fault, options, read};
 
+/// A place in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in the line, from 1.
+    pub column: usize,
+}
+
+impl Mark {
+    /// Where every text begins.
+    pub const START: Self = Self { line: 1, column: 1 };
+
+    /// The place of a byte of a text.
+    pub fn at(text: &str, byte: usize) -> Self {
+        let before = text.get(..byte).unwrap_or(text);
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self { line: before.matches('\n').count() + 1, column: line.chars().count() + 1 }
+    }
+}
+
 /// A part of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Located {
     /// The line on which it begins, from 1. Of a block scalar the one below its mark (`|`).
     pub line: usize,
+    /// The character in that line with which it begins, from 1.
+    pub column: usize,
     /// What it is.
     pub content: Content,
 }
@@ -25,8 +48,8 @@ pub enum Content {
     Scalar(Value),
     /// A list.
     List(Vec<Located>),
-    /// A mapping: name, line of the name, value.
-    Mapping(Vec<(String, usize, Located)>),
+    /// A mapping: name, place of the name, value.
+    Mapping(Vec<(String, Mark, Located)>),
 }
 
 impl Located {
@@ -40,8 +63,13 @@ impl Located {
         path.iter().try_fold(self, |part, field| part.field(field))
     }
 
+    /// Where it begins.
+    pub const fn mark(&self) -> Mark {
+        Mark { line: self.line, column: self.column }
+    }
+
     /// The fields of a mapping; none where it is something else.
-    pub fn fields(&self) -> &[(String, usize, Self)] {
+    pub fn fields(&self) -> &[(String, Mark, Self)] {
         match &self.content {
             Content::Mapping(fields) => fields,
             Content::Scalar(_) | Content::List(_) => &[],
@@ -76,31 +104,31 @@ impl Located {
         }
     }
 
-    /// All of it on one line.
-    fn unlocated(value: Value, line: usize) -> Self {
+    /// All of it at one place.
+    fn unlocated(value: Value, mark: Mark) -> Self {
         let content = match value {
             Value::Array(entries) => {
-                Content::List(entries.into_iter().map(|entry| Self::unlocated(entry, line)).collect())
+                Content::List(entries.into_iter().map(|entry| Self::unlocated(entry, mark)).collect())
             }
             Value::Object(fields) => Content::Mapping(
-                fields.into_iter().map(|(name, value)| (name, line, Self::unlocated(value, line))).collect(),
+                fields.into_iter().map(|(name, value)| (name, mark, Self::unlocated(value, mark))).collect(),
             ),
             scalar => Content::Scalar(scalar),
         };
-        Self { line, content }
+        Self { line: mark.line, column: mark.column, content }
     }
 }
 
 /// Reads one document. Where only the lenient reader can, every part is said to stand on the first line.
 pub fn read_located(text: &str, dialect: Dialect) -> Result<Located, YamlError> {
     if text.trim().is_empty() {
-        return Ok(Located { line: 1, content: Content::Scalar(Value::Null) });
+        return Ok(Located::unlocated(Value::Null, Mark::START));
     }
     let strict: Result<Spanned<Part>, _> = serde_saphyr::from_str_with_options(text, options(dialect));
     match strict {
         Ok(part) => Ok(located(part)),
         Err(error) => match read(text, dialect) {
-            Ok(value) => Ok(Located::unlocated(value, 1)),
+            Ok(value) => Ok(Located::unlocated(value, Mark::START)),
             Err(_) => Err(fault(&error)),
         },
     }
@@ -114,17 +142,25 @@ fn located(part: Spanned<Part>) -> Located {
             fields
                 .into_iter()
                 .map(|(name, value)| {
-                    let line = line(&name);
-                    (name.value, line, located(value))
+                    let mark = mark(&name);
+                    (name.value, mark, located(value))
                 })
                 .collect(),
         ),
     };
-    Located { line: usize::try_from(part.referenced.line()).unwrap_or(1), content }
+    let Mark { line, column } = Mark::of(part.referenced);
+    Located { line, column, content }
 }
 
-fn line<T>(spanned: &Spanned<T>) -> usize {
-    usize::try_from(spanned.referenced.line()).unwrap_or(1)
+impl Mark {
+    pub(super) fn of(place: serde_saphyr::Location) -> Self {
+        let number = |number: u64| usize::try_from(number).unwrap_or(1).max(1);
+        Self { line: number(place.line()), column: number(place.column()) }
+    }
+}
+
+fn mark<T>(spanned: &Spanned<T>) -> Mark {
+    Mark::of(spanned.referenced)
 }
 
 /// What the reader hands over, before its lines are taken out.
@@ -219,7 +255,7 @@ mod tests {
         assert_eq!((entries[0].line, entries[1].field("c").unwrap().line), (3, 4));
         assert_eq!(entries[1].field("d").unwrap().line, 6);
         let names: Vec<(&str, usize)> =
-            document.fields().iter().map(|(name, line, _)| (name.as_str(), *line)).collect();
+            document.fields().iter().map(|(name, mark, _)| (name.as_str(), mark.line)).collect();
         assert_eq!(names, [("a", 1), ("b", 2), ("e", 8), ("g", 11)]);
     }
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Fault};
 use super::placeholder::has_placeholder;
+use super::types::location_names;
 use super::values::parse_boolean;
 use crate::yaml::{self, Dialect};
 
@@ -15,15 +16,32 @@ const LONGEST_SCHEDULE_NAME: usize = 47;
 /// The key under which the policies write the credentials into the Secret.
 const CREDENTIALS_FIELD: &str = "cloud";
 
+/// Which keys are compared.
+pub(super) enum Used<'a> {
+    /// All of them: the hub renders the policies.
+    All,
+    /// Those that policies read.
+    Only(&'a BTreeSet<String>),
+}
+
+impl Used<'_> {
+    fn has(&self, key: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(keys) => keys.contains(key),
+        }
+    }
+}
+
 struct Settings<'a> {
     data: &'a BTreeMap<String, String>,
-    used: &'a BTreeSet<String>,
+    used: &'a Used<'a>,
 }
 
 impl<'a> Settings<'a> {
     /// A used value without placeholders.
     fn text(&self, key: &str) -> Option<&'a str> {
-        let value = self.data.get(key).filter(|value| self.used.contains(key) && !has_placeholder(value))?;
+        let value = self.data.get(key).filter(|value| self.used.has(key) && !has_placeholder(value))?;
         Some(value.as_str())
     }
 
@@ -33,13 +51,13 @@ impl<'a> Settings<'a> {
 
     /// The specification, whose placeholders stay where they are.
     fn specification(&self) -> Option<Value> {
-        let value = self.data.get("dpaSpec").filter(|_| self.used.contains("dpaSpec"))?;
+        let value = self.data.get("dpaSpec").filter(|_| self.used.has("dpaSpec"))?;
         yaml::read(value, Dialect::Template).ok().filter(Value::is_object)
     }
 }
 
 /// Compares the settings.
-pub(super) fn check(data: &BTreeMap<String, String>, used: &BTreeSet<String>) -> Vec<Diagnostic> {
+pub(super) fn check(data: &BTreeMap<String, String>, used: &Used<'_>) -> Vec<Diagnostic> {
     let settings = Settings { data, used };
     let mut findings = Vec::new();
     findings.extend(schedule_name(&settings));
@@ -60,8 +78,9 @@ fn schedule_name(settings: &Settings<'_>) -> Option<Diagnostic> {
     let room = LONGEST_SCHEDULE_NAME.saturating_sub(prefix.len() + location.len() + 2);
     (room == 0).then(|| {
         let excess = prefix.len() + location.len() + 3 - LONGEST_SCHEDULE_NAME;
-        Diagnostic::error(
+        Diagnostic::new(
             "backupPrefix",
+            Fault::Conflict,
             "and backupVolumeSnapshotLocation leave no room for the name of a cluster",
         )
         .found(&format!("{prefix}-{location}-"))
@@ -76,8 +95,9 @@ fn volumes(settings: &Settings<'_>) -> Option<Diagnostic> {
     let nothing =
         !settings.boolean("backupSnapshotVolumes")? && !settings.boolean("backupDefaultVolumesToRestic")?;
     nothing.then(|| {
-        Diagnostic::warning(
+        Diagnostic::new(
             "backupSnapshotVolumes",
+            Fault::Doubtful,
             "and backupDefaultVolumesToRestic are both false: the data of volumes is not backed up",
         )
         .hint("set one of them to \"true\"")
@@ -88,8 +108,9 @@ fn restored_volumes(settings: &Settings<'_>) -> Option<Diagnostic> {
     let snapshots = settings.boolean("backupSnapshotVolumes")?;
     let restores = settings.boolean("restoreRestorePVs")?;
     (snapshots != restores).then(|| {
-        Diagnostic::warning(
+        Diagnostic::new(
             "restoreRestorePVs",
+            Fault::Doubtful,
             format!("is {restores} and backupSnapshotVolumes is {snapshots}"),
         )
         .hint("it should be true exactly when the backup was made with volume snapshots")
@@ -104,32 +125,32 @@ fn node_agent(settings: &Settings<'_>, specification: &Value) -> Option<Diagnost
     let lacks_agent =
         settings.boolean("backupDefaultVolumesToRestic")? && !is_on("restic") && !is_on("nodeAgent");
     lacks_agent.then(|| {
-        Diagnostic::warning(
+        Diagnostic::new(
             "backupDefaultVolumesToRestic",
+            Fault::Doubtful,
             "is true and dpaSpec enables no node agent: volumes cannot be read",
         )
         .hint("set configuration.nodeAgent: {enable: true, uploaderType: kopia} in dpaSpec")
     })
 }
 
-/// Names of the locations that OADP makes: the given name or `<dpaName>-<number>`.
-fn location_names(specification: &Value, field: &str, dpa_name: &str) -> Vec<String> {
-    let locations = specification.get(field).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let name = |(index, location): (usize, &Value)| {
-        let given = location.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
-        given.map_or_else(|| format!("{dpa_name}-{}", index + 1), ToOwned::to_owned)
-    };
-    locations.iter().enumerate().map(name).collect()
+fn names_of(specification: &Value, field: &str, application: &str) -> Vec<String> {
+    let locations = specification.get(field).and_then(Value::as_array);
+    location_names(locations.map_or(&[][..], Vec::as_slice), application)
 }
 
 fn snapshot_location(settings: &Settings<'_>, specification: &Value) -> Option<Diagnostic> {
     let location = settings.text("backupVolumeSnapshotLocation").filter(|location| !location.is_empty())?;
-    let names = location_names(specification, "snapshotLocations", settings.text("dpaName")?);
+    let names = names_of(specification, "snapshotLocations", settings.text("dpaName")?);
     (!names.iter().any(|name| name == location)).then(|| {
         let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Diagnostic::warning("backupVolumeSnapshotLocation", "is not made by snapshotLocations of dpaSpec")
-            .found(location)
-            .hint(format!("dpaSpec makes: {known}"))
+        Diagnostic::new(
+            "backupVolumeSnapshotLocation",
+            Fault::Doubtful,
+            "is not made by snapshotLocations of dpaSpec",
+        )
+        .found(location)
+        .hint(format!("dpaSpec makes: {known}"))
     })
 }
 
@@ -143,8 +164,9 @@ fn credentials(settings: &Settings<'_>, specification: &Value) -> Option<Diagnos
         let (name, field) = (text("name")?, text("key")?);
         if name != secret {
             return Some(
-                Diagnostic::warning(
+                Diagnostic::new(
                     "dpaSpec",
+                    Fault::Doubtful,
                     format!(
                         "backupLocations[{index}].credential names another Secret than the policies write"
                     ),
@@ -154,8 +176,9 @@ fn credentials(settings: &Settings<'_>, specification: &Value) -> Option<Diagnos
             );
         }
         (field != CREDENTIALS_FIELD).then(|| {
-            Diagnostic::error(
+            Diagnostic::new(
                 "dpaSpec",
+                Fault::Conflict,
                 format!("backupLocations[{index}].credential names a key that Secret {secret} does not have"),
             )
             .found(field)
@@ -166,10 +189,11 @@ fn credentials(settings: &Settings<'_>, specification: &Value) -> Option<Diagnos
 
 fn first_location_name(settings: &Settings<'_>, specification: &Value) -> Option<Diagnostic> {
     let expected = format!("{}-1", settings.text("dpaName")?);
-    let names = location_names(specification, "backupLocations", settings.text("dpaName")?);
+    let names = names_of(specification, "backupLocations", settings.text("dpaName")?);
     (!names.is_empty() && !names.contains(&expected)).then(|| {
-        Diagnostic::warning(
+        Diagnostic::new(
             "dpaSpec",
+            Fault::Doubtful,
             format!("makes no backup location {expected}, which the policies check"),
         )
         .found(&names.join(", "))
@@ -231,15 +255,15 @@ mod tests {
             let mut data: BTreeMap<String, String> =
                 fitting.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
             data.extend(changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-            let used = data.keys().cloned().collect();
-            let findings: Vec<_> = check(&data, &used).iter().map(ToString::to_string).collect();
+            let used: BTreeSet<String> = data.keys().cloned().collect();
+            let findings: Vec<_> = check(&data, &Used::Only(&used)).iter().map(ToString::to_string).collect();
             match expected {
                 None => assert!(findings.is_empty(), "{changes:?}: {findings:?}"),
                 Some(part) => {
                     assert!(findings.len() == 1 && findings[0].contains(part), "{changes:?}: {findings:?}");
                 }
             }
-            assert!(check(&data, &BTreeSet::new()).is_empty(), "unused keys are not compared");
+            assert!(check(&data, &Used::Only(&BTreeSet::new())).is_empty(), "unused keys are not compared");
         }
     }
 }

@@ -1,8 +1,12 @@
-//! A finding in the user's settings: place, cause and hint on one line.
+//! A finding in the user's settings: key, place in the value, cause, what is expected, and a hint.
+//!
+//! Takes what a rule saw, gives a value that shows itself on one line. Must not touch: the values of secrets.
 
 use std::fmt;
 
-/// Longest excerpt of a value that is shown.
+use crate::yaml::Mark;
+
+/// Longest excerpt of a value that is shown, in characters.
 const LONGEST_EXCERPT: usize = 80;
 
 /// Whether a finding stops the policies.
@@ -23,39 +27,110 @@ impl fmt::Display for Severity {
     }
 }
 
+/// What kind of fault a finding is. The kind decides how bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// A key that must be there is not.
+    Missing,
+    /// A value that the API server would not take, because it is no text.
+    NotText,
+    /// A value of the sample that was never filled in.
+    Placeholder,
+    /// A value that cannot be read: no YAML, no base64.
+    Unreadable,
+    /// A value that was read and is not what the key takes.
+    Invalid,
+    /// A value that Velero or the OADP operator would refuse.
+    Refused,
+    /// Values that are right by themselves and cannot be used together.
+    Conflict,
+    /// A key or field that nobody knows and that looks like a known one.
+    Unknown,
+    /// A value of older versions, which is understood or translated.
+    Obsolete,
+    /// A value that works, but probably not as meant.
+    Doubtful,
+}
+
+impl Fault {
+    /// Whether it stops the policies.
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::Missing
+            | Self::NotText
+            | Self::Placeholder
+            | Self::Unreadable
+            | Self::Invalid
+            | Self::Refused
+            | Self::Conflict => Severity::Error,
+            Self::Unknown | Self::Obsolete | Self::Doubtful => Severity::Warning,
+        }
+    }
+}
+
+/// Where under a key a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The key itself, or its value as a whole.
+    Key,
+    /// A place in the value.
+    Value(Mark),
+    /// A place in the text that the value is the base64 of.
+    Decoded(Mark),
+}
+
 /// One finding in the ConfigMap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The key in `data`.
+    /// The key in `data`, as the user wrote it.
     pub key: String,
-    /// Whether it stops the policies.
-    pub severity: Severity,
-    /// 1-based line inside the value (inside the decoded value for base64), when the value has several.
-    pub line: Option<u32>,
-    /// What stands there, shortened; empty when there is nothing to show. Never a secret.
-    pub found: String,
+    /// What kind of fault it is.
+    pub fault: Fault,
+    /// Where it is.
+    pub place: Place,
     /// What is wrong, as the rest of a sentence that begins with the key.
     pub message: String,
-    /// What to do.
+    /// What stands there, shortened, on one line. Never a secret.
+    pub found: Option<String>,
+    /// What may stand there; empty where the message says it.
+    pub expected: String,
+    /// What to do; empty where there is nothing to add.
     pub hint: String,
 }
 
 impl Diagnostic {
-    pub(super) fn error(key: &str, message: impl Into<String>) -> Self {
-        Self::new(key, Severity::Error, message.into())
+    pub(super) fn new(key: &str, fault: Fault, message: impl Into<String>) -> Self {
+        Self {
+            key: key.to_owned(),
+            fault,
+            place: Place::Key,
+            message: message.into(),
+            found: None,
+            expected: String::new(),
+            hint: String::new(),
+        }
     }
 
-    pub(super) fn warning(key: &str, message: impl Into<String>) -> Self {
-        Self::new(key, Severity::Warning, message.into())
+    /// Whether it stops the policies.
+    pub const fn severity(&self) -> Severity {
+        self.fault.severity()
     }
 
-    fn new(key: &str, severity: Severity, message: String) -> Self {
-        let (found, hint) = (String::new(), String::new());
-        Self { key: key.to_owned(), severity, line: None, found, message, hint }
+    /// The place in the value; its beginning where the value as a whole is meant, or something inside base64.
+    pub const fn mark(&self) -> Mark {
+        match self.place {
+            Place::Value(mark) => mark,
+            Place::Key | Place::Decoded(_) => Mark::START,
+        }
     }
 
     pub(super) fn found(mut self, text: &str) -> Self {
-        self.found = excerpt(text);
+        self.found = Some(excerpt(text));
+        self
+    }
+
+    pub(super) fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = expected.into();
         self
     }
 
@@ -64,9 +139,26 @@ impl Diagnostic {
         self
     }
 
-    pub(super) fn line(mut self, line: Option<u32>) -> Self {
-        self.line = line;
+    pub(super) const fn at(mut self, mark: Mark) -> Self {
+        self.place = Place::Value(mark);
         self
+    }
+
+    pub(super) const fn decoded_at(mut self, mark: Mark) -> Self {
+        self.place = Place::Decoded(mark);
+        self
+    }
+
+    /// The cause without key, place and hint: what is wrong, what was found, what is expected.
+    pub fn cause(&self) -> String {
+        let mut text = self.message.clone();
+        if let Some(found) = &self.found {
+            text.push_str(&format!(", found {found:?}"));
+        }
+        if !self.expected.is_empty() {
+            text.push_str(&format!(", expected {}", self.expected));
+        }
+        text
     }
 }
 
@@ -79,20 +171,23 @@ fn excerpt(text: &str) -> String {
     flat.chars().take(LONGEST_EXCERPT).chain("...".chars()).collect()
 }
 
+impl fmt::Display for Place {
+    /// Nothing where the key alone says it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key | Self::Value(Mark::START) => Ok(()),
+            Self::Value(Mark { line, column }) => write!(formatter, " line {line} column {column}"),
+            Self::Decoded(Mark { line, column }) => {
+                write!(formatter, " line {line} column {column} of the decoded text")
+            }
+        }
+    }
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.severity, self.key)?;
-        if let Some(line) = self.line {
-            write!(formatter, " line {line}")?;
-        }
-        write!(formatter, ": {}", self.message)?;
-        if !self.found.is_empty() {
-            write!(formatter, ", found {:?}", self.found)?;
-        }
-        if !self.hint.is_empty() {
-            write!(formatter, "; {}", self.hint)?;
-        }
-        Ok(())
+        write!(formatter, "{}: {}{}: {}", self.severity(), self.key, self.place, self.cause())?;
+        if self.hint.is_empty() { Ok(()) } else { write!(formatter, "; {}", self.hint) }
     }
 }
 
@@ -102,16 +197,27 @@ mod tests {
 
     #[test]
     fn a_finding_is_one_line() {
-        let finding = Diagnostic::error("backupTTL", "is not a duration")
+        let finding = Diagnostic::new("backupTTL", Fault::Invalid, "is not a duration")
             .found(&format!("10\ndays {}", "x".repeat(100)))
-            .hint("for example 240h0m0s")
-            .line(Some(2));
-        assert_eq!(
-            finding.to_string(),
-            format!(
-                "error: backupTTL line 2: is not a duration, found \"10 days {}...\"; for example 240h0m0s",
-                "x".repeat(72)
-            )
+            .expected("a Go duration")
+            .hint("for example 240h0m0s");
+        let rest = format!(
+            "is not a duration, found \"10 days {}...\", expected a Go duration; for example 240h0m0s",
+            "x".repeat(72)
         );
+        assert_eq!(finding.to_string(), format!("error: backupTTL: {rest}"));
+        let mark = Mark { line: 2, column: 7 };
+        assert_eq!(finding.clone().at(mark).to_string(), format!("error: backupTTL line 2 column 7: {rest}"));
+        assert_eq!(
+            finding.decoded_at(mark).to_string(),
+            format!("error: backupTTL line 2 column 7 of the decoded text: {rest}")
+        );
+    }
+
+    #[test]
+    fn the_kind_of_fault_says_how_bad_it_is() {
+        assert_eq!(Fault::Refused.severity(), Severity::Error);
+        assert_eq!(Fault::Obsolete.severity(), Severity::Warning);
+        assert!(Severity::Error < Severity::Warning);
     }
 }

@@ -3,9 +3,11 @@
 
 use serde_json::Value;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::Fault;
 use super::placeholder::has_placeholder;
-use super::{similar, values};
+use super::types::DataProtection;
+use super::value::Subject;
+use super::{lists, similar};
 use crate::api::object::json_type;
 
 /// Fields of the specification.
@@ -71,18 +73,22 @@ impl Provider {
 }
 
 /// Findings under one key.
-struct Findings<'a> {
-    key: &'a str,
-    list: Vec<Diagnostic>,
+struct Findings<'s, 'a> {
+    subject: &'s mut Subject<'a>,
 }
 
-impl Findings<'_> {
+impl Findings<'_, '_> {
     fn error(&mut self, message: impl Into<String>, hint: impl Into<String>) {
-        self.list.push(Diagnostic::error(self.key, message).hint(hint));
+        self.report(Fault::Refused, message, hint);
     }
 
     fn warning(&mut self, message: impl Into<String>, hint: impl Into<String>) {
-        self.list.push(Diagnostic::warning(self.key, message).hint(hint));
+        self.report(Fault::Doubtful, message, hint);
+    }
+
+    fn report(&mut self, fault: Fault, message: impl Into<String>, hint: impl Into<String>) {
+        let finding = self.subject.finding(fault, message).hint(hint);
+        self.subject.report(finding);
     }
 }
 
@@ -102,18 +108,16 @@ fn is_set(value: &Value, path: &str) -> bool {
     value.pointer(path).is_some_and(|value| !value.is_null())
 }
 
-/// Checks the specification; parts that are still placeholders are passed over.
-pub(super) fn check(key: &str, value: &str) -> Vec<Diagnostic> {
-    let mut parsing = Vec::new();
-    let parsed = values::literal(key, value, &mut parsing);
-    let mut findings = Findings { key, list: parsing };
-    let Some(spec) = parsed else { return findings.list };
+/// Reads the specification; parts that are still placeholders are passed over.
+pub(super) fn data_protection(subject: &mut Subject<'_>) -> Option<DataProtection> {
+    let spec = lists::literal(subject)?.value();
+    let mut findings = Findings { subject };
     let Some(fields) = spec.as_object() else {
         findings.error(
             format!("must be a mapping, it is {}", json_type(&spec)),
             "write the spec of a DataProtectionApplication",
         );
-        return findings.list;
+        return None;
     };
     for field in fields.keys().filter(|field| !FIELDS.contains(&field.as_str())) {
         if let Some(meant) = FIELDS.iter().find(|known| similar::is_close(known, field)) {
@@ -124,10 +128,10 @@ pub(super) fn check(key: &str, value: &str) -> Vec<Diagnostic> {
     check_configuration(&spec, &mut findings);
     check_backup_locations(&spec, &mut findings);
     check_snapshot_locations(&spec, &mut findings);
-    findings.list
+    subject.unless_faulty(DataProtection::checked(fields.clone()))
 }
 
-fn check_shapes(spec: &Value, findings: &mut Findings<'_>) {
+fn check_shapes(spec: &Value, findings: &mut Findings<'_, '_>) {
     for field in ["backupLocations", "snapshotLocations"] {
         if let Some(value) = spec.get(field).filter(|value| !(value.is_array() || value.is_null())) {
             findings
@@ -136,7 +140,7 @@ fn check_shapes(spec: &Value, findings: &mut Findings<'_>) {
     }
 }
 
-fn check_configuration(spec: &Value, findings: &mut Findings<'_>) {
+fn check_configuration(spec: &Value, findings: &mut Findings<'_, '_>) {
     if !is_set(spec, "/configuration/velero") {
         findings.error(
             "has no configuration.velero, which OADP requires",
@@ -182,7 +186,7 @@ fn check_configuration(spec: &Value, findings: &mut Findings<'_>) {
     }
 }
 
-fn check_backup_locations(spec: &Value, findings: &mut Findings<'_>) {
+fn check_backup_locations(spec: &Value, findings: &mut Findings<'_, '_>) {
     let locations = list(spec, "/backupLocations");
     let images = spec.get("backupImages").and_then(Value::as_bool) != Some(false);
     if is_true(spec, "/configuration/velero/noDefaultBackupLocation") {
@@ -234,7 +238,7 @@ fn check_backup_locations(spec: &Value, findings: &mut Findings<'_>) {
     }
 }
 
-fn check_backup_location(path: &str, location: &Value, images: bool, findings: &mut Findings<'_>) {
+fn check_backup_location(path: &str, location: &Value, images: bool, findings: &mut Findings<'_, '_>) {
     let name = text(location, "/provider");
     if text(location, "/objectStorage/bucket").is_empty() {
         findings.error(format!("{path} has no objectStorage.bucket"), "name the bucket");
@@ -290,7 +294,7 @@ fn check_backup_location(path: &str, location: &Value, images: bool, findings: &
     }
 }
 
-fn unknown_provider(path: &str, name: &str, findings: &mut Findings<'_>) {
+fn unknown_provider(path: &str, name: &str, findings: &mut Findings<'_, '_>) {
     if name.is_empty() {
         findings.error(format!("{path} has no provider"), "use aws, azure or gcp");
     } else {
@@ -301,7 +305,7 @@ fn unknown_provider(path: &str, name: &str, findings: &mut Findings<'_>) {
     }
 }
 
-fn check_snapshot_locations(spec: &Value, findings: &mut Findings<'_>) {
+fn check_snapshot_locations(spec: &Value, findings: &mut Findings<'_, '_>) {
     let plugins = list(spec, "/configuration/velero/defaultPlugins");
     for (index, location) in list(spec, "/snapshotLocations").iter().enumerate() {
         let path = format!("snapshotLocations[{index}]");
@@ -348,6 +352,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn check(text: &str) -> Vec<super::super::Diagnostic> {
+        let mut subject = Subject::new("dpaSpec", text);
+        drop(data_protection(&mut subject));
+        subject.findings
+    }
 
     fn valid() -> Value {
         json!({
@@ -418,8 +428,7 @@ mod tests {
             (with("/snapshotLocations/0/velero", json!(null)), "has no velero"),
             (with("/snapshotlocations", json!([])), "did you mean snapshotLocations?"),
         ] {
-            let findings: Vec<_> =
-                check("dpaSpec", &spec.to_string()).iter().map(ToString::to_string).collect();
+            let findings: Vec<_> = check(&spec.to_string()).iter().map(ToString::to_string).collect();
             if expected.is_empty() {
                 assert!(findings.is_empty(), "{spec}: {findings:?}");
             } else {
@@ -435,9 +444,9 @@ mod tests {
     fn images_need_a_prefix_unless_switched_off() {
         let mut spec = with("/backupLocations/0/velero/objectStorage/prefix", json!(null));
         spec["backupImages"] = json!(false);
-        assert!(check("dpaSpec", &spec.to_string()).is_empty());
+        assert!(check(&spec.to_string()).is_empty());
         let mut spec = valid();
         spec["configuration"]["velero"]["noDefaultBackupLocation"] = json!(true);
-        assert_eq!(check("dpaSpec", &spec.to_string()).len(), 2);
+        assert_eq!(check(&spec.to_string()).len(), 2);
     }
 }

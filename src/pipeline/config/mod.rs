@@ -1,28 +1,41 @@
 //! The ConfigMap with the settings of the policies: every finding at once, before anything is rendered.
 //!
-//! Takes the `data` of the ConfigMap and the keys that the policies in use read; gives [`Diagnostic`]s with
-//! key, line and hint. Must not touch: templates beyond finding the keys in them, clients, the clock. No
-//! diagnostic shows a secret.
+//! Takes the `data` of the ConfigMap; gives [`Diagnostic`]s with key, place and hint, and the whole as one typed [`Config`].
+//! For policies that were applied by hand, only the keys that they read are looked at ([`validate`]). Must not touch:
+//! templates beyond finding the keys in them, clients, the clock. No diagnostic shows a secret.
 
 mod base64_text;
+#[expect(clippy::module_inception, reason = "the type of the room, in a file of its name")]
+mod config;
+mod credentials;
 pub mod cron;
 mod cross;
 mod diagnostic;
 mod dpa;
+mod examine;
+mod forms;
 pub mod go_duration;
-mod keys;
+mod lists;
 mod placeholder;
 #[cfg(test)]
 mod samples;
-mod schedule;
+mod selectors;
 mod similar;
-mod ttl;
+mod spelling;
+mod table;
+pub mod types;
 mod used;
+mod value;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use diagnostic::{Diagnostic, Severity};
+use self::value::Subject;
+
+pub use config::{Backup, Clusters, Config, Installation, Read, Restore, Storage};
+pub use diagnostic::{Diagnostic, Fault, Place, Severity};
+pub use forms::Form;
+pub use table::{KEYS, Key, PINNED_VELERO, Presence, Reader};
 pub use used::used_keys;
 
 /// Name of the ConfigMap, which lies in the namespace of the policies on the hub.
@@ -44,67 +57,62 @@ pub fn with_aliases(data: &BTreeMap<String, String>) -> BTreeMap<String, String>
     data
 }
 
-/// Checks every key that the policies use, sorted by key. Keys that no policy uses are not looked at, except
+/// Checks every key that the policies use, sorted by key and place. Keys that no policy uses are not looked at, except
 /// to point out a spelling that is close to a missing one.
 pub fn validate(data: &BTreeMap<String, String>, used: &BTreeSet<String>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for key in used {
-        match data.get(key) {
-            Some(value) => {
-                let shown = if key == MAPPINGS_KEY && data.get(MAPPINGS_ALIAS) == Some(value) {
-                    MAPPINGS_ALIAS
-                } else {
-                    key
-                };
-                findings.extend(keys::check(key, shown, value));
+    for name in used {
+        match data.get(name) {
+            Some(text) => {
+                let alias = name == MAPPINGS_KEY && data.get(MAPPINGS_ALIAS) == Some(text);
+                findings.extend(check(name, if alias { MAPPINGS_ALIAS } else { name }, text));
             }
-            None => findings.push(missing(key, data)),
+            None => findings.push(missing(name, data)),
         }
     }
-    findings.extend(misspelt(data, used));
-    findings.extend(cross::check(data, used));
-    findings.sort_by(|left, right| left.key.cmp(&right.key));
+    findings.extend(spelling::misspelt(data, |name| used.contains(name)));
+    findings.extend(cross::check(data, &cross::Used::Only(used)));
+    sort(&mut findings);
     findings
 }
 
-fn missing(key: &str, data: &BTreeMap<String, String>) -> Diagnostic {
-    let known = keys::find(key);
-    let misspelt = data.keys().find(|written| {
-        (keys::find(written).is_none() && similar::is_close(written, key))
-            || (key == MAPPINGS_KEY && *written == MAPPINGS_ALIAS)
+/// The findings of one value; they carry the name `shown`.
+fn check(name: &str, shown: &str, text: &str) -> Vec<Diagnostic> {
+    let mut subject = Subject::new(shown, text);
+    match table::find(name) {
+        Some(key) => {
+            let _faultless = examine::examine(key, &mut subject, |subject| key.form.examine(subject));
+        }
+        None => examine::report_placeholders(&mut subject, examine::sounds_secret(name)),
+    }
+    subject.findings
+}
+
+/// By key, and within a key by place.
+fn sort(findings: &mut [Diagnostic]) {
+    findings.sort_by(|left, right| (&left.key, left.place).cmp(&(&right.key, right.place)));
+}
+
+fn missing(name: &str, data: &BTreeMap<String, String>) -> Diagnostic {
+    let known = table::find(name);
+    let misspelt = known.and_then(|key| {
+        let alias = key.aliases.iter().copied().find(|alias| data.contains_key(*alias));
+        alias.or_else(|| spelling::meant_as(key, data))
     });
     let hint = match (misspelt, known) {
-        (Some(written), _) => format!("rename {written} to {key}"),
-        (None, Some(known)) => match known.default {
-            Some(default) => format!("set it to its default, {key}: {default}"),
-            None => format!("for example {key}: {}", known.example),
+        (Some(written), _) => format!("rename {written} to {name}"),
+        (None, Some(known)) => match known.default() {
+            Some(default) => format!("set it to its default, {}", spelling::line(name, default)),
+            None => format!("for example {}", spelling::line(name, known.example)),
         },
-        (None, None) => format!("add {key} to ConfigMap {CONFIG_MAP_NAME}, or take it out of the policy"),
+        (None, None) => format!("add {name} to ConfigMap {CONFIG_MAP_NAME}, or take it out of the policy"),
     };
-    Diagnostic::error(key, "is missing, and a policy reads it: it would be rendered as \"<no value>\"")
-        .hint(hint)
-}
-
-fn misspelt(data: &BTreeMap<String, String>, used: &BTreeSet<String>) -> Vec<Diagnostic> {
-    let unknown = data
-        .keys()
-        .filter(|key| keys::find(key).is_none() && !used.contains(*key) && key.as_str() != MAPPINGS_ALIAS);
-    let mut findings: Vec<_> = unknown
-        .filter_map(|key| {
-            let meant =
-                keys::names().find(|known| !data.contains_key(*known) && similar::is_close(key, known))?;
-            Some(Diagnostic::warning(key, "is not a known key").hint(format!("did you mean {meant}?")))
-        })
-        .collect();
-    if let (Some(alias), Some(real)) = (data.get(MAPPINGS_ALIAS), data.get(MAPPINGS_KEY))
-        && alias != real
-    {
-        findings.push(
-            Diagnostic::warning(MAPPINGS_ALIAS, format!("is ignored beside {MAPPINGS_KEY}"))
-                .hint("keep one of the two"),
-        );
-    }
-    findings
+    Diagnostic::new(
+        name,
+        Fault::Missing,
+        "is missing, and a policy reads it: it would be rendered as \"<no value>\"",
+    )
+    .hint(hint)
 }
 
 #[cfg(test)]

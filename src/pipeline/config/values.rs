@@ -1,17 +1,13 @@
-//! Checks of single values. Each takes the key to name and the value, and gives all findings.
+//! Readers of single values: each takes the subject, gives the value, and reports all findings.
 
-use serde_json::{Map, Value};
-
-use super::diagnostic::Diagnostic;
-use super::schedule::check_schedule;
-use super::ttl::check_ttl;
-use crate::api::dns::{self, LABEL_RULE, SUBDOMAIN_RULE};
-use crate::api::object::json_type;
-use crate::yaml::{self, Dialect};
-
-fn one(finding: Option<Diagnostic>) -> Vec<Diagnostic> {
-    finding.into_iter().collect()
-}
+use super::cron::Cron;
+use super::diagnostic::Fault;
+use super::forms::Form;
+use super::go_duration::{GoDuration, GoDurationError};
+use super::table::PINNED_VELERO;
+use super::types::{BackupSchedule, Channel, NamePrefix, Namespace, ObjectName, TimeToLive, VeleroVersion};
+use super::value::Subject;
+use crate::api::dns;
 
 /// What the template function `toBool` understands; it reads everything else as false without a word.
 pub(super) fn parse_boolean(value: &str) -> Option<bool> {
@@ -22,251 +18,143 @@ pub(super) fn parse_boolean(value: &str) -> Option<bool> {
     }
 }
 
-pub(super) fn boolean(key: &str, value: &str) -> Vec<Diagnostic> {
-    one(parse_boolean(value).is_none().then(|| {
-        Diagnostic::error(key, "is not a boolean: it would be read as false")
-            .found(value)
-            .hint("write \"true\" or \"false\"")
-    }))
+pub(super) fn boolean(subject: &mut Subject<'_>) -> Option<bool> {
+    let value = parse_boolean(subject.text);
+    if value.is_none() {
+        let meant = match subject.text.trim().to_ascii_lowercase().as_str() {
+            "yes" | "y" | "on" | "true" => "write \"true\"",
+            "no" | "n" | "off" | "false" => "write \"false\"",
+            _ => "",
+        };
+        subject.invalid("is not a boolean: it would be read as false", Form::Boolean.expected(), meant);
+    }
+    value
 }
 
-pub(super) fn namespace(key: &str, value: &str) -> Vec<Diagnostic> {
-    one((!dns::is_label(value)).then(|| {
-        Diagnostic::error(key, "is not the name of a namespace")
-            .found(value)
-            .hint(format!("use {LABEL_RULE}"))
-    }))
+/// What would make a name of it, if little is wrong.
+fn corrected(text: &str, is_right: fn(&str) -> bool) -> String {
+    let plain = text.trim().to_ascii_lowercase().replace(['_', ' '], "-");
+    if plain != text && is_right(&plain) { format!("write {plain}") } else { String::new() }
 }
 
-pub(super) fn object_name(key: &str, value: &str) -> Vec<Diagnostic> {
-    one((!dns::is_subdomain(value)).then(|| {
-        Diagnostic::error(key, "is not the name of an object")
-            .found(value)
-            .hint(format!("use {SUBDOMAIN_RULE}"))
-    }))
+pub(super) fn namespace(subject: &mut Subject<'_>) -> Option<Namespace> {
+    if dns::is_label(subject.text) {
+        return Some(Namespace::checked(subject.text));
+    }
+    let hint = corrected(subject.text, dns::is_label);
+    subject.invalid("is not the name of a namespace", Form::Namespace.expected(), &hint);
+    None
 }
 
-pub(super) fn name_prefix(key: &str, value: &str) -> Vec<Diagnostic> {
+pub(super) fn object_name(subject: &mut Subject<'_>) -> Option<ObjectName> {
+    named(subject, Form::ObjectName)
+}
+
+fn named(subject: &mut Subject<'_>, form: Form) -> Option<ObjectName> {
+    if dns::is_subdomain(subject.text) {
+        return Some(ObjectName::checked(subject.text));
+    }
+    let hint = corrected(subject.text, dns::is_subdomain);
+    subject.invalid("is not the name of an object", form.expected(), &hint);
+    None
+}
+
+/// `Some(None)` for the empty text.
+pub(super) fn optional_object_name(subject: &mut Subject<'_>) -> Option<Option<ObjectName>> {
+    if subject.text.is_empty() { Some(None) } else { named(subject, Form::OptionalObjectName).map(Some) }
+}
+
+pub(super) fn name_prefix(subject: &mut Subject<'_>) -> Option<NamePrefix> {
     // A name may end as it likes here, since `-<location>-<cluster>` follows.
-    one((!dns::is_subdomain(&format!("{value}x"))).then_some(()).or(value.is_empty().then_some(())).map(
-        |()| {
-            Diagnostic::error(key, "cannot begin the name of a Schedule")
-                .found(value)
-                .hint("use lower-case letters, digits and '-', beginning with a letter or digit")
-        },
-    ))
-}
-
-pub(super) fn channel(key: &str, value: &str) -> Vec<Diagnostic> {
-    if value.is_empty() || value.contains(char::is_whitespace) {
-        return vec![
-            Diagnostic::error(key, "is not the name of an operator channel")
-                .found(value)
-                .hint("for example stable-1.4"),
-        ];
+    if !subject.text.is_empty() && dns::is_subdomain(&format!("{}x", subject.text)) {
+        return Some(NamePrefix::checked(subject.text));
     }
-    let is_obsolete = matches!(value, "stable-1.0" | "stable-1.1" | "stable-1.2");
-    one(is_obsolete.then(|| {
-        Diagnostic::warning(key, "is an obsolete channel that newer operator catalogs no longer have")
-            .found(value)
-            .hint("if the operator is not found, choose a channel of your catalog, for example stable-1.4")
-    }))
+    let hint = corrected(subject.text, dns::is_subdomain);
+    subject.invalid("cannot begin the name of a Schedule", Form::NamePrefix.expected(), &hint);
+    None
 }
 
-pub(super) fn schedule(key: &str, value: &str) -> Vec<Diagnostic> {
-    one(check_schedule(value).err().map(|problem| {
-        Diagnostic::error(key, format!("is not a schedule, {problem}"))
-            .found(value)
-            .hint("for example 0 */1 * * *")
-    }))
-}
-
-pub(super) fn time_to_live(key: &str, value: &str) -> Vec<Diagnostic> {
-    one(check_ttl(value).err().map(|problem| {
-        Diagnostic::error(key, format!("is not a duration, {problem}"))
-            .found(value)
-            .hint("for example 240h0m0s")
-    }))
-}
-
-/// Reads a value that policies pass through `toLiteral`: YAML (flow style, trailing commas allowed) on one
-/// line.
-pub(super) fn literal(key: &str, value: &str, findings: &mut Vec<Diagnostic>) -> Option<Value> {
-    if value.contains('\n') {
-        findings.push(
-            Diagnostic::error(key, "has several lines, and toLiteral in the policies refuses line breaks")
-                .hint(
-                    "write it in flow style in double quotes, which folds the lines, instead of a block (| \
-                     or >)",
-                )
-                .line(Some(1)),
-        );
+pub(super) fn channel(subject: &mut Subject<'_>) -> Option<Channel> {
+    if subject.text.is_empty() || subject.text.contains(char::is_whitespace) {
+        let expected = Form::Channel.expected();
+        subject.invalid("is not the name of an operator channel", expected, "for example stable-1.5");
+        return None;
     }
-    match yaml::read(value, Dialect::Template) {
-        Ok(parsed) => Some(parsed),
+    if matches!(subject.text, "stable-1.0" | "stable-1.1" | "stable-1.2") {
+        let finding = subject
+            .finding(Fault::Obsolete, "is an obsolete channel that newer operator catalogs no longer have")
+            .found(subject.text)
+            .hint("if the operator is not found, choose a channel of your catalog, for example stable-1.5");
+        subject.report(finding);
+    }
+    Some(Channel::checked(subject.text))
+}
+
+pub(super) fn schedule(subject: &mut Subject<'_>) -> Option<BackupSchedule> {
+    match subject.text.parse::<Cron>() {
+        Ok(cron) => Some(BackupSchedule { text: subject.text.to_owned(), cron }),
         Err(error) => {
-            let line = error.line.and_then(|line| u32::try_from(line).ok());
-            findings.push(
-                Diagnostic::error(key, format!("is not YAML: {}", error.message))
-                    .hint("check brackets, commas and quotes")
-                    .line(line.filter(|_| value.contains('\n'))),
-            );
+            let message = format!("is not a schedule, {error}");
+            subject.invalid(message, Form::Schedule.expected(), "for example 0 */1 * * *");
             None
         }
     }
 }
 
-fn texts(key: &str, value: &str, findings: &mut Vec<Diagnostic>) -> Vec<String> {
-    let Some(parsed) = literal(key, value, findings) else { return Vec::new() };
-    let Value::Array(entries) = parsed else {
-        findings.push(
-            Diagnostic::error(key, format!("must be a list, it is {}", json_type(&parsed)))
-                .found(value)
-                .hint("for example \"[\\\"one\\\", \\\"two\\\"]\", and \"[]\" for none"),
-        );
-        return Vec::new();
-    };
-    let mut texts = Vec::new();
-    for entry in entries {
-        match entry {
-            Value::String(text) => texts.push(text),
-            other => findings.push(
-                Diagnostic::error(key, format!("must have texts only, one entry is {}", json_type(&other)))
-                    .found(&other.to_string())
-                    .hint("put it in quotes"),
-            ),
-        }
-    }
-    texts
-}
-
-pub(super) fn included_namespaces(key: &str, value: &str) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    let names = texts(key, value, &mut findings);
-    if names.is_empty() && findings.is_empty() {
-        findings.push(
-            Diagnostic::warning(key, "is empty: Velero then backs up every namespace")
-                .hint("list the namespaces of the applications"),
-        );
-    }
-    for name in &names {
-        // Velero 1.18 reads globs; before, only a lone `*` means all.
-        let is_glob = name.contains(['*', '?', '[']);
-        if !is_glob && !dns::is_label(name) {
-            findings.push(
-                Diagnostic::error(key, "has an entry that is not the name of a namespace")
-                    .found(name)
-                    .hint(format!("use {LABEL_RULE}")),
-            );
-        } else if name == "*" && names.len() > 1 {
-            findings.push(
-                Diagnostic::error(key, "has '*' beside other namespaces, which Velero refuses")
-                    .found(value)
-                    .hint("use '*' alone or name the namespaces"),
-            );
-        }
-    }
-    findings
-}
-
-pub(super) fn exclusions(key: &str, value: &str) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    for name in texts(key, value, &mut findings) {
-        if name == "*" || name.trim().is_empty() {
-            findings.push(
-                Diagnostic::error(key, "has an entry that Velero refuses in a list of exclusions")
-                    .found(&format!("{name:?}"))
-                    .hint("name what to exclude, and write \"[]\" for nothing"),
-            );
-        }
-    }
-    findings
-}
-
-pub(super) fn storage_classes(key: &str, value: &str) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    let Some(parsed) = literal(key, value, &mut findings) else { return findings };
-    match parsed {
-        Value::Object(map) => findings.extend(storage_class_entries(key, &map)),
-        other => findings.push(
-            Diagnostic::error(key, format!("must be a mapping, it is {}", json_type(&other)))
-                .found(value)
-                .hint("for example \"{\\\"old-class\\\": \\\"new-class\\\"}\", and \"{}\" for none"),
-        ),
-    }
-    findings
-}
-
-fn storage_class_entries(key: &str, map: &Map<String, Value>) -> Vec<Diagnostic> {
-    map.iter()
-        .filter_map(|(old, new)| {
-            let is_class = |name: &str| dns::is_subdomain(name);
-            let text = new.as_str().unwrap_or_default();
-            (!(is_class(old) && is_class(text))).then(|| {
-                Diagnostic::error(key, "maps something that is not the name of a storage class")
-                    .found(&format!("{old}: {new}"))
-                    .hint(format!("both sides are names, {SUBDOMAIN_RULE}; put the new one in quotes"))
-            })
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Check = fn(&str, &str) -> Vec<Diagnostic>;
-
-    #[test]
-    fn values_are_judged() {
-        let long = "a".repeat(64);
-        for (check, value, expected) in [
-            (boolean as Check, "true", None),
-            (boolean, "0", None),
-            (boolean, "yes", Some("not a boolean")),
-            (namespace, "acm-app-backup", None),
-            (namespace, "a.b", Some("not the name of a namespace")),
-            (namespace, &long, Some("not the name of a namespace")),
-            (object_name, "a.b-1", None),
-            (object_name, "A", Some("not the name of an object")),
-            (name_prefix, "acm-pv", None),
-            (name_prefix, "acm-", None),
-            (name_prefix, "-acm", Some("cannot begin")),
-            (name_prefix, "", Some("cannot begin")),
-            (name_prefix, "Acm", Some("cannot begin")),
-            (channel, "stable-1.5", None),
-            (channel, "stable-1.1", Some("obsolete")),
-            (channel, "", Some("not the name")),
-            (schedule, "0 */1 * * *", None),
-            (schedule, "hourly", Some("exactly 5 fields")),
-            (time_to_live, "240h0m0s", None),
-            (time_to_live, "10d", Some("unknown unit")),
-            (included_namespaces, r#"["a", "b", ]"#, None),
-            (included_namespaces, "[a, 'b*']", None),
-            (included_namespaces, "['*']", None),
-            (included_namespaces, "['*', a]", Some("beside other")),
-            (included_namespaces, "[]", Some("every namespace")),
-            (included_namespaces, "a, b", Some("must be a list, it is a string")),
-            (included_namespaces, "[a, 7]", Some("must have texts only, one entry is a number")),
-            (included_namespaces, "[A]", Some("not the name of a namespace")),
-            (included_namespaces, "[a", Some("is not YAML")),
-            (included_namespaces, "- a\n- b\n", Some("refuses line breaks")),
-            (exclusions, "[]", None),
-            (exclusions, r#"["secrets"]"#, None),
-            (exclusions, r#"["*"]"#, Some("Velero refuses")),
-            (exclusions, "", Some("must be a list, it is nothing")),
-            (storage_classes, r#"{ "managed-csi": "thin", }"#, None),
-            (storage_classes, "{}", None),
-            (storage_classes, "{a: true}", Some("storage class")),
-            (storage_classes, "[a]", Some("must be a mapping, it is a list")),
-        ] {
-            let findings: Vec<_> = check("k", value).iter().map(ToString::to_string).collect();
-            match expected {
-                None => assert!(findings.is_empty(), "{value}: {findings:?}"),
-                Some(part) => {
-                    assert!(findings.len() == 1 && findings[0].contains(part), "{value}: {findings:?}");
-                }
+pub(super) fn time_to_live(subject: &mut Subject<'_>) -> Option<TimeToLive> {
+    const EXAMPLE: &str = "for example 240h0m0s, which is ten days";
+    let parsed: Result<GoDuration, GoDurationError> = subject.text.parse();
+    let problem = match parsed {
+        Ok(duration) if duration < GoDuration::default() => "it must not be negative".to_owned(),
+        Ok(duration) => {
+            if duration.is_zero() {
+                let finding = subject
+                    .finding(Fault::Doubtful, "is zero, which Velero takes for its own default of 720h")
+                    .found(subject.text)
+                    .hint("write how long backups are to be kept, for example 240h0m0s");
+                subject.report(finding);
             }
+            return Some(TimeToLive { text: subject.text.to_owned(), duration });
         }
+        Err(error) => error.to_string(),
+    };
+    subject.invalid(format!("is not a duration, {problem}"), Form::TimeToLive.expected(), EXAMPLE);
+    None
+}
+
+/// One of the words of an enum.
+pub(super) fn word<T>(subject: &mut Subject<'_>, form: Form, from_word: fn(&str) -> Option<T>) -> Option<T> {
+    let value = from_word(subject.text);
+    if value.is_none() {
+        let plain = subject.text.trim().to_ascii_lowercase();
+        let hint = if from_word(&plain).is_some() { format!("write {plain}") } else { String::new() };
+        subject.invalid("is none of its words", form.expected(), &hint);
     }
+    value
+}
+
+fn version(text: &str) -> Option<VeleroVersion> {
+    let mut numbers = text.strip_prefix('v').unwrap_or(text).split('.').map(|number| {
+        let plain =
+            number.bytes().all(|byte| byte.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
+        if plain { number.parse::<u32>().ok() } else { None }
+    });
+    let version = VeleroVersion { major: numbers.next()??, minor: numbers.next()??, patch: numbers.next()?? };
+    numbers.next().is_none().then_some(version)
+}
+
+pub(super) fn velero_version(subject: &mut Subject<'_>) -> Option<VeleroVersion> {
+    let Some(version) = version(subject.text) else {
+        let hint = format!("for example {PINNED_VELERO}");
+        subject.invalid("is not a release of Velero", Form::VeleroVersion.expected(), &hint);
+        return None;
+    };
+    if (version.major, version.minor) != (1, 18) {
+        let finding = subject
+            .finding(Fault::Doubtful, "is not a release that Flotilla is tested with")
+            .found(subject.text)
+            .hint(format!("leave the key out for {PINNED_VELERO}"));
+        subject.report(finding);
+    }
+    Some(version)
 }

@@ -200,7 +200,7 @@ fn unknown_fields<'l>(part: &'l Located, path: &mut Vec<&'l str>, findings: &mut
         }
         return;
     };
-    for (name, line, value) in part.fields() {
+    for (name, mark, value) in part.fields() {
         if fields.contains(&name.as_str()) {
             path.push(name);
             unknown_fields(value, path, findings);
@@ -208,7 +208,7 @@ fn unknown_fields<'l>(part: &'l Located, path: &mut Vec<&'l str>, findings: &mut
         } else {
             findings.push(Finding {
                 rule: Rule::UnknownField,
-                line: *line,
+                line: mark.line,
                 message: format!("{name:?} is no field here"),
                 hint: format!("the fields here are {}", fields.join(", ")),
             });
