@@ -27,8 +27,8 @@ use crate::pipeline::policy::replicate::replicated_policy;
 use crate::pipeline::policy::templates::{self, Examined};
 use crate::pipeline::render::encryption::{self, EncryptionKeys};
 use crate::pipeline::render::lookup::{Answer, Lookup, Recording, Reference};
-use crate::pipeline::sets;
 use crate::pipeline::render::{Ambient, ClusterContext, RenderError, Renderer};
+use crate::pipeline::sets;
 
 /// What one evaluation looks at. Everything in it is a value or a snapshot.
 pub struct Subject<'a> {
@@ -262,9 +262,9 @@ fn fault_of_config_map(
             config::CONFIG_MAP_NAME,
             subject.cluster.metadata.name
         )),
-        Answer::Denied(reason) => Some(format!(
-            "ConfigMap {namespace}/{name} on the hub cannot be read: {reason}"
-        )),
+        Answer::Denied(reason) => {
+            Some(format!("ConfigMap {namespace}/{name} on the hub cannot be read: {reason}"))
+        }
         Answer::NotYetKnown => None,
     }
 }

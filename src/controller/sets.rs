@@ -67,7 +67,8 @@ fn config_maps() -> GroupVersionKind {
 
 /// Works until the task is dropped.
 pub(super) async fn run(shared: Arc<Shared>, inbox: Arc<Inbox<Namespaces>>) {
-    let mut keeper = Keeper { shared, known: BTreeSet::new(), failed: BTreeMap::new(), told: BTreeSet::new() };
+    let mut keeper =
+        Keeper { shared, known: BTreeSet::new(), failed: BTreeMap::new(), told: BTreeSet::new() };
     keeper.known = keeper.namespaces_at_start();
     inbox.post(|namespaces| namespaces.extend(keeper.known.iter().cloned()));
     loop {
@@ -83,8 +84,9 @@ pub(super) async fn run(shared: Arc<Shared>, inbox: Arc<Inbox<Namespaces>>) {
         }
         let mut namespaces = inbox.take();
         let now = Instant::now();
-        namespaces
-            .extend(keeper.failed.iter().filter(|(_, failure)| failure.at <= now).map(|(name, _)| name.clone()));
+        namespaces.extend(
+            keeper.failed.iter().filter(|(_, failure)| failure.at <= now).map(|(name, _)| name.clone()),
+        );
         for namespace in namespaces {
             keeper.look_after(&namespace).await;
         }
@@ -152,10 +154,8 @@ impl Keeper {
     }
 
     async fn bring_in_step(&mut self, namespace: &str) -> Result<Owner, StepError> {
-        let unknown =
-            |reason: String| StepError::Unknown { namespace: namespace.to_owned(), reason };
-        let wanted =
-            Reference { gvk: config_maps(), namespace: Some(namespace.to_owned()), name: None };
+        let unknown = |reason: String| StepError::Unknown { namespace: namespace.to_owned(), reason };
+        let wanted = Reference { gvk: config_maps(), namespace: Some(namespace.to_owned()), name: None };
         let connection = self.shared.hub.connection();
         if let Ensured::Disconnected(reason) = connection.ensure(&BTreeSet::from([wanted])).await {
             return Err(unknown(reason));
@@ -163,7 +163,8 @@ impl Keeper {
         let snapshot = connection.snapshot();
         let mut present = Vec::new();
         for kind in Decision::kinds() {
-            present.extend(read(snapshot.list(&kind, Some(namespace))).map_err(&unknown)?.unwrap_or_default());
+            present
+                .extend(read(snapshot.list(&kind, Some(namespace))).map_err(&unknown)?.unwrap_or_default());
         }
         let unread: Mutex<Option<String>> = Mutex::default();
         let config_map = |name: &str| match read(snapshot.get(&config_maps(), Some(namespace), name)) {

@@ -1,56 +1,13 @@
 //! What a rendered policy leaves behind on a cluster: the user's wish, written on the policy, so that it survives its ConfigMap.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use crate::api::ocm::names::{
-    ON_DELETE_ANNOTATION, ON_DESELECT_ANNOTATION, RENDERED_FROM_ANNOTATION,
-};
+use crate::api::ocm::names::{ON_DELETE_ANNOTATION, ON_DESELECT_ANNOTATION, RENDERED_FROM_ANNOTATION};
 
-/// When a cluster is deselected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnDeselect {
-    /// The Schedule goes; Velero, credentials, namespace and backups stay.
-    #[default]
-    Keep,
-    /// The Schedule stays and is paused; all else stays too.
-    Pause,
-    /// All goes that the policy made; namespaces and credentials only with the opt-in to destructive deletions.
-    Remove,
-}
-
-/// When the ConfigMap of a configuration is deleted, or loses its label.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnDelete {
-    /// Nothing on any cluster is touched: backups go on.
-    #[default]
-    Keep,
-    /// As [`OnDeselect::Remove`].
-    Remove,
-}
-
-macro_rules! words {
-    ($name:ident, $($variant:ident = $word:literal),+) => {
-        impl $name {
-            /// From the word of a setting.
-            pub fn parse(word: &str) -> Option<Self> {
-                match word {
-                    $($word => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(match self { $(Self::$variant => $word),+ })
-            }
-        }
-    };
-}
-
-words!(OnDeselect, Keep = "keep", Pause = "pause", Remove = "remove");
-words!(OnDelete, Keep = "keep", Remove = "remove");
+/// The word of `onDeselect` and `onDelete` for removing what the policy made.
+const REMOVE: &str = "remove";
+/// The word of `onDeselect` for pausing Schedules.
+const PAUSE: &str = "pause";
 
 /// How a policy leaves a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,14 +43,12 @@ pub fn departure(annotations: &BTreeMap<String, String>, remnant: Remnant) -> De
     let word = |name: &str| annotations.get(name).map_or("", String::as_str);
     match remnant {
         Remnant::Unbound => Departure::Nothing,
-        Remnant::Gone => match OnDelete::parse(word(ON_DELETE_ANNOTATION)) {
-            Some(OnDelete::Remove) => Departure::Remove,
-            Some(OnDelete::Keep) | None => Departure::Nothing,
-        },
-        Remnant::Bound => match OnDeselect::parse(word(ON_DESELECT_ANNOTATION)) {
-            Some(OnDeselect::Keep) | None => Departure::Ordinary,
-            Some(OnDeselect::Pause) => Departure::Pause,
-            Some(OnDeselect::Remove) => Departure::Remove,
+        Remnant::Gone if word(ON_DELETE_ANNOTATION) == REMOVE => Departure::Remove,
+        Remnant::Gone => Departure::Nothing,
+        Remnant::Bound => match word(ON_DESELECT_ANNOTATION) {
+            REMOVE => Departure::Remove,
+            PAUSE => Departure::Pause,
+            _ => Departure::Ordinary,
         },
     }
 }
@@ -124,16 +79,5 @@ mod tests {
         ] {
             assert_eq!(departure(&annotations(given), remnant), expected, "{given:?} {remnant:?}");
         }
-    }
-
-    #[test]
-    fn words_are_read_as_they_are_written() {
-        for wish in [OnDeselect::Keep, OnDeselect::Pause, OnDeselect::Remove] {
-            assert_eq!(OnDeselect::parse(&wish.to_string()), Some(wish));
-        }
-        for wish in [OnDelete::Keep, OnDelete::Remove] {
-            assert_eq!(OnDelete::parse(&wish.to_string()), Some(wish));
-        }
-        assert_eq!(OnDelete::parse("pause"), None);
     }
 }

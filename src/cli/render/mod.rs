@@ -1,5 +1,6 @@
 //! `flotilla render`: what would be pushed to each cluster, from files alone.
 
+mod configuration;
 mod entry;
 mod input;
 
@@ -31,10 +32,12 @@ Examples:
   flotilla render policies configmaps/demo.yaml clusters.yaml
   flotilla render -n flotilla-policies policies config.yaml clusters.yaml --cluster c1 -o json
   kubectl kustomize kustomize | flotilla render - clusters.yaml
+  flotilla render configmaps/pv-snap.yaml
 
 The input needs the policies, their sets, placements and bindings, the objects that they look up on the hub (a ConfigMap, as
 a rule), and ManagedClusters with labels; in any order, from files and directories. Look-ups on the clusters find nothing,
-and every dependency counts as compliant.
+and every dependency counts as compliant. From a ConfigMap hdr-app-configmap with the label flotilla.dev/protect the policies
+are rendered as the hub does it; without any ManagedCluster they are what is printed.
 
 Exit codes: 0 rendered, 1 a policy cannot be rendered, 2 the input cannot be read.";
 
@@ -68,6 +71,12 @@ pub(crate) fn run(options: &Options) -> Outcome {
     for warning in &input.warnings {
         output::warning(warning);
     }
+    if input.fleet.cluster_names().next().is_none()
+        && options.clusters.is_empty()
+        && !input.rendered.is_empty()
+    {
+        return hub_objects(&input, options);
+    }
     let clusters = chosen_clusters(&input, &options.clusters)?;
     if input.fleet.policies().next().is_none() {
         return Err(Failure::new("failed to render: the input has no Policy")
@@ -97,6 +106,25 @@ pub(crate) fn run(options: &Options) -> Outcome {
         (true, true) => Exit::Findings,
         (true, false) => Exit::Success,
     })
+}
+
+/// Without clusters: what the hub would render from the ConfigMap itself.
+fn hub_objects(input: &Input, options: &Options) -> Outcome {
+    let objects: Vec<_> =
+        input.rendered.iter().map(|object| configuration::shown(object, options.show_secrets)).collect();
+    let text = match options.output {
+        Structured::Json => output::document_text(&objects, Structured::Json)?,
+        Structured::Yaml => {
+            let mut text = String::new();
+            for object in &objects {
+                text.push_str("---\n");
+                text.push_str(&output::document_text(object, Structured::Yaml)?);
+            }
+            text
+        }
+    };
+    output::data(&text)?;
+    Ok(if input.errors.is_empty() { Exit::Success } else { Exit::Error })
 }
 
 fn chosen_clusters(input: &Input, asked: &[String]) -> Result<BTreeSet<String>, Failure> {

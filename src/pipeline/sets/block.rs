@@ -67,13 +67,7 @@ mod tests {
         let text = format!("selector:{}\n", after_key(&value, 2).unwrap());
         assert_eq!(
             text.lines().take(5).collect::<Vec<_>>(),
-            [
-                "selector:",
-                "  matchExpressions:",
-                "    - key: env",
-                "      operator: In",
-                "      values:"
-            ]
+            ["selector:", "  matchExpressions:", "    - key: env", "      operator: In", "      values:"]
         );
         let read = yaml::read(&text, Dialect::Kubernetes).unwrap();
         assert_eq!(read["selector"], value, "{text}");

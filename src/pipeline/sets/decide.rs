@@ -171,12 +171,11 @@ pub fn decide(around: &Neighbourhood<'_>) -> Decision {
         ));
         return decision;
     }
-    decision.surplus = own
-        .into_iter()
-        .filter(|object| object.key().is_none_or(|key| !keys.contains(&key)))
-        .collect();
+    decision.surplus =
+        own.into_iter().filter(|object| object.key().is_none_or(|key| !keys.contains(&key))).collect();
     decision.surplus.sort_by_key(|object| std::cmp::Reverse(rank(object)));
-    decision.desired = wanted.into_iter().filter(|object| object.key().is_none_or(|key| !taken(&key))).collect();
+    decision.desired =
+        wanted.into_iter().filter(|object| object.key().is_none_or(|key| !taken(&key))).collect();
     let trouble: Vec<String> = decision.complaint().into_iter().chain(decision.occupied()).collect();
     if !trouble.is_empty() {
         let trouble = trouble.join("; ");

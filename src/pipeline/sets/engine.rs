@@ -1,8 +1,8 @@
 //! Handlebars: one template with its parameters to text. Strict: what is not there is an error. Nothing is escaped for HTML.
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError, RenderErrorReason, Template,
-    TemplateErrorReason, no_escape,
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError, RenderErrorReason,
+    Template, TemplateErrorReason, no_escape,
 };
 use serde_json::Value;
 
@@ -14,7 +14,8 @@ use super::limits;
 const LONGEST_RESULT: usize = 1024 * 1024;
 
 /// How Go templates stand in a template.
-const ESCAPE_HINT: &str = "Go templates that the policy is to keep are written with a backslash: \\{{hub ... hub}}";
+const ESCAPE_HINT: &str =
+    "Go templates that the policy is to keep are written with a backslash: \\{{hub ... hub}}";
 
 /// Renders a template.
 pub(super) fn render(name: &str, text: &str, parameters: &Value) -> Result<String, TemplateFault> {
@@ -48,10 +49,9 @@ fn fault(name: &str, error: &RenderError, parameters: &Value) -> TemplateFault {
             let known: Vec<&str> =
                 parameters.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
             let variable = variable.as_deref().unwrap_or("a parameter");
-            TemplateFault::new(name, format!("{variable} is not known")).line(line).hint(format!(
-                "there are {}; {ESCAPE_HINT}",
-                known.join(", ")
-            ))
+            TemplateFault::new(name, format!("{variable} is not known"))
+                .line(line)
+                .hint(format!("there are {}; {ESCAPE_HINT}", known.join(", ")))
         }
         RenderErrorReason::HelperNotFound(helper) => {
             TemplateFault::new(name, format!("there is no helper {helper}")).line(line).hint(ESCAPE_HINT)

@@ -1,8 +1,8 @@
 //! What a user's template may not do: grow without end. Handlebars has no limits of its own, so that the shape of a template is
 //! judged before it is carried out.
 
-use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::Template;
+use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 
 use super::fault::TemplateFault;
 
@@ -75,12 +75,7 @@ fn elements(name: &str, template: &Template, loops: usize) -> Result<(), Templat
     Ok(())
 }
 
-fn block(
-    name: &str,
-    helper: &HelperTemplate,
-    loops: usize,
-    line: Option<u64>,
-) -> Result<(), TemplateFault> {
+fn block(name: &str, helper: &HelperTemplate, loops: usize, line: Option<u64>) -> Result<(), TemplateFault> {
     let is_loop = !matches!(&helper.name, Parameter::Name(word) if word != "each");
     let inner = loops + usize::from(helper.block && is_loop);
     if inner > LOOPS {

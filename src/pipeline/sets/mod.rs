@@ -13,8 +13,10 @@ mod parameters;
 mod rendering;
 mod settings;
 mod templates;
+#[cfg(test)]
+mod tests;
 
-pub use decide::{ACCEPTED_NAME, Decision, Neighbourhood, Owner, decide, is_rendered_by, is_protected};
+pub use decide::{ACCEPTED_NAME, Decision, Neighbourhood, Owner, decide, is_protected, is_rendered_by};
 pub use fault::TemplateFault;
 pub use parameters::Parameters;
 pub use rendering::{KINDS, render, shipped_texts};

@@ -1,6 +1,7 @@
 //! What a template is told.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ const BACKUP_LABEL: &str = "acm-pv-dr";
 pub(super) const RESTORE_LABEL: &str = "acm-app-restore";
 
 /// The parameters of the templates.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Parameters {
     /// Name of the ConfigMap that the policies read on the hub.
     pub config_map: String,
@@ -25,8 +26,22 @@ pub struct Parameters {
     pub backup_cluster_selector: LabelSelector,
     /// Where backups may be restored; the label that names the backup is always asked for besides.
     pub restore_cluster_selector: LabelSelector,
-    /// The settings, without those that are secret.
+    /// The documented settings, without those that are secret.
     pub settings: BTreeMap<String, String>,
+    /// The user's own keys, for templates of the user's own. A value may be a secret.
+    pub own: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Parameters")
+            .field("config_map", &self.config_map)
+            .field("cluster_sets", &self.cluster_sets)
+            .field("backup_cluster_selector", &self.backup_cluster_selector)
+            .field("restore_cluster_selector", &self.restore_cluster_selector)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Parameters {
@@ -41,6 +56,7 @@ impl Default for Parameters {
             },
             restore_cluster_selector: LabelSelector::default(),
             settings: BTreeMap::new(),
+            own: BTreeMap::new(),
         }
     }
 }
@@ -49,17 +65,25 @@ impl Parameters {
     /// As the engine takes them.
     pub(super) fn to_value(&self) -> Value {
         let mut restore = self.restore_cluster_selector.clone();
-        restore.match_expressions.push(requirement(RESTORE_LABEL, Operator::Exists, &[]));
+        let named = requirement(RESTORE_LABEL, Operator::Exists, &[]);
+        if !restore.match_expressions.contains(&named) {
+            restore.match_expressions.push(named);
+        }
         json!({
             "configMap": self.config_map,
             "clusterSets": self.cluster_sets,
             "backupClusterSelector": self.backup_cluster_selector,
             "restoreClusterSelector": restore,
             "settings": self.settings,
+            "own": self.own,
         })
     }
 }
 
 fn requirement(key: &str, operator: Operator, values: &[&str]) -> Requirement {
-    Requirement { key: key.to_owned(), operator, values: values.iter().map(|value| (*value).to_owned()).collect() }
+    Requirement {
+        key: key.to_owned(),
+        operator,
+        values: values.iter().map(|value| (*value).to_owned()).collect(),
+    }
 }

@@ -32,7 +32,8 @@ pub fn render(
             Ok(documents) => {
                 for manifest in documents {
                     if let Some(key) = manifest.key().filter(|key| !seen.insert(key.clone())) {
-                        faults.push(TemplateFault::new(name, format!("renders {key}, which is there already")));
+                        faults
+                            .push(TemplateFault::new(name, format!("renders {key}, which is there already")));
                     }
                     manifests.push(manifest);
                 }
@@ -66,8 +67,11 @@ pub(super) fn rank(manifest: &Manifest) -> usize {
 
 fn documents(name: &str, text: &str, namespace: &str) -> Result<Vec<Manifest>, TemplateFault> {
     let documents = yaml::read_documents(text).map_err(|error| {
-        TemplateFault::new(name, format!("what it renders is no YAML, line {}", error.line.unwrap_or_default()))
-            .hint("`flotilla render` shows what a template renders")
+        TemplateFault::new(
+            name,
+            format!("what it renders is no YAML, line {}", error.line.unwrap_or_default()),
+        )
+        .hint("`flotilla render` shows what a template renders")
     })?;
     documents
         .into_iter()

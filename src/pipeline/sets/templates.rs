@@ -19,9 +19,15 @@ const fn shipped(name: &'static str, text: &'static str) -> Shipped {
 
 /// All of them, in the order in which their objects build on each other.
 pub const SHIPPED: [Shipped; 5] = [
-    shipped("oadp-hdr-app-install.yaml.hbs", include_str!("../../../templates/oadp-hdr-app-install.yaml.hbs")),
+    shipped(
+        "oadp-hdr-app-install.yaml.hbs",
+        include_str!("../../../templates/oadp-hdr-app-install.yaml.hbs"),
+    ),
     shipped("oadp-hdr-app-backup.yaml.hbs", include_str!("../../../templates/oadp-hdr-app-backup.yaml.hbs")),
-    shipped("oadp-hdr-app-restore.yaml.hbs", include_str!("../../../templates/oadp-hdr-app-restore.yaml.hbs")),
+    shipped(
+        "oadp-hdr-app-restore.yaml.hbs",
+        include_str!("../../../templates/oadp-hdr-app-restore.yaml.hbs"),
+    ),
     shipped(
         "acm-app-backup-policy-set.yaml.hbs",
         include_str!("../../../templates/acm-app-backup-policy-set.yaml.hbs"),
