@@ -308,8 +308,26 @@ impl Crew {
         }
     }
 
-    fn act(&mut self, effects: Effects) {
+    /// Where a policy was before its bindings changed, it is looked at again.
+    fn wake_remnants(&self, effects: &mut Effects) {
+        if effects.rebound.is_empty() {
+            return;
+        }
+        let snapshot = self.shared.hub.connection().snapshot();
+        let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
+        for policy in &effects.rebound {
+            let name = policy.replicated_name();
+            for cluster in fleet.cluster_names() {
+                if matches!(snapshot.get(&HubKind::Policy.gvk(), Some(cluster), &name), Answer::Found(_)) {
+                    effects.evaluate.entry(cluster.to_owned()).or_default().add(policy.clone());
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, mut effects: Effects) {
         self.watch_scores();
+        self.wake_remnants(&mut effects);
         for (_, error) in &effects.malformed {
             tracing::error!(
                 kind = error.kind,

@@ -42,9 +42,8 @@ pub fn departure(annotations: &BTreeMap<String, String>, remnant: Remnant) -> De
     }
     let word = |name: &str| annotations.get(name).map_or("", String::as_str);
     match remnant {
-        Remnant::Unbound => Departure::Nothing,
         Remnant::Gone if word(ON_DELETE_ANNOTATION) == REMOVE => Departure::Remove,
-        Remnant::Gone => Departure::Nothing,
+        Remnant::Gone | Remnant::Unbound => Departure::Nothing,
         Remnant::Bound => match word(ON_DESELECT_ANNOTATION) {
             REMOVE => Departure::Remove,
             PAUSE => Departure::Pause,

@@ -332,7 +332,8 @@ async fn what_a_user_wrote_stays_and_what_was_rendered_is_kept_in_step() {
     world.hub.apply(own, POLICIES).await;
     configure(&world, POLICIES, &config_map("pv-snap"), &[]).await;
     protect(&world, "c1").await;
-    world.event(POLICIES, CONFIG_MAP, "NotRendered", "Policy flotilla-policies/oadp-hdr-app-restore").await;
+    let occupied = format!("Policy {POLICIES}/oadp-hdr-app-restore");
+    world.event(POLICIES, CONFIG_MAP, "NotRendered", &occupied).await;
     set_says(&world, "oadp-hdr-app-restore").await;
     let theirs = world.hub.get("Policy", POLICIES, "oadp-hdr-app-restore").await.unwrap();
     assert_eq!(theirs["spec"], json!({"disabled": true, "policy-templates": []}));

@@ -75,7 +75,7 @@ fn difference(existing: &Manifest, desired: &Manifest) -> Option<Value> {
 mod tests {
     use super::*;
 
-    fn set(metadata: Value, policies: &[&str]) -> Manifest {
+    fn set(metadata: &Value, policies: &[&str]) -> Manifest {
         Manifest::parse(
             json!({"apiVersion": "policy.open-cluster-management.io/v1beta1", "kind": "PolicySet",
             "metadata": metadata, "spec": {"policies": policies}}),
@@ -86,9 +86,9 @@ mod tests {
     #[test]
     fn a_hand_edit_is_taken_back_and_what_others_note_stays() {
         let desired =
-            set(json!({"name": "s", "annotations": {"flotilla.dev/rendered-from": "ns/c"}}), &["a"]);
+            set(&json!({"name": "s", "annotations": {"flotilla.dev/rendered-from": "ns/c"}}), &["a"]);
         let there = set(
-            json!({"name": "s", "resourceVersion": "7", "labels": {"theirs": "x"}, "annotations": {"theirs": "y",
+            &json!({"name": "s", "resourceVersion": "7", "labels": {"theirs": "x"}, "annotations": {"theirs": "y",
                 "flotilla.dev/rendered-from": "ns/c", "flotilla.dev/configuration-fault": "old"}}),
             &["a", "b"],
         );
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn nothing_is_written_when_nothing_differs() {
         let desired =
-            set(json!({"name": "s", "labels": {"a": "b"}, "ownerReferences": [{"uid": "u"}]}), &["a"]);
+            set(&json!({"name": "s", "labels": {"a": "b"}, "ownerReferences": [{"uid": "u"}]}), &["a"]);
         let there = desired.clone().with_field("status", Some(json!({"compliant": "Compliant"})));
         assert_eq!(difference(&there, &desired), None);
     }

@@ -314,3 +314,24 @@ fn what_is_shipped_is_yaml_of_the_known_kinds() {
         }
     }
 }
+
+proptest::proptest! {
+    /// Whatever a user writes ends in objects or in a fault.
+    #[test]
+    fn no_template_is_too_strange(
+        parts in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "{{", "}}", "\\{{", "{{{", "}}}", "{{#if own}}", "{{/if}}", "{{else}}", "{{#each settings}}", "{{/each}}",
+                "{{this}}", "{{@key}}", "{{@root.own}}", "{{../x}}", "{{#with own}}", "{{/with}}", "{{^}}", "{{!-- c --}}",
+                "{{block own 4}}", "{{block own -1}}", "{{block own 1.5}}", "{{block}}", "{{lookup own 'a'}}", "{{lookup}}",
+                "{{(a b)}}", "{{((a) b)}}", "{{a (b c=(d))}}", "{{#a as |b c|}}", "{{[x y]}}", "{{{{raw}}}}", "{{{{/raw}}}}",
+                "{{~", "~}}", "{{len own}}", "{{len 3}}", "{{eq 1}}", "{{> p}}", "{{#> p}}", "{{* d}}", "a: b\n", "- ", "\u{e9}", " ", "\n",
+            ]),
+            0..14,
+        )
+    ) {
+        let text = parts.concat();
+        let overrides = Overrides::read(&BTreeMap::from([("oadp-hdr-app-backup.yaml.hbs".to_owned(), text)]));
+        let _rendered = render("ns", &Parameters::default(), &overrides.unwrap());
+    }
+}
