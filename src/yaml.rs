@@ -6,11 +6,13 @@
 mod located;
 mod quick;
 mod reflow;
+mod source;
 
 use serde_json::Value;
 use thiserror::Error;
 
 pub use self::located::{Content, Located, Mark, read_located};
+pub use self::source::{Letters, letters};
 
 /// A YAML text that cannot be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

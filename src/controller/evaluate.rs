@@ -236,7 +236,7 @@ fn fault_of_config_map(
     let found = subject.hub.get(&reference.gvk, Some(namespace), name);
     match found {
         Answer::Found(config_map) => {
-            let data = config_map_data(config_map.at(&["data"]));
+            let data = config::with_aliases(&config_map_data(config_map.at(&["data"])));
             let errors: Vec<String> = configuration_diagnostics(subject.policy, &data)
                 .into_iter()
                 .filter(|diagnostic| diagnostic.severity() == Severity::Error)

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::evaluate::Subject;
+use super::spellings::BothSpellings;
 use crate::api::object::GroupVersionKind;
 use crate::api::ocm::names;
 use crate::pipeline::policy::checks;
@@ -170,7 +171,7 @@ fn resolve_one(
         View::Account(lookup) => lookup.as_ref(),
         View::Hub | View::None(_) => subject.hub.as_ref(),
     };
-    let (result, asked) = renderer.hub_phase(&template.source, context, lookup);
+    let (result, asked) = renderer.hub_phase(&template.source, context, &BothSpellings(lookup));
     phase.references.extend(asked.references);
     match view {
         View::Account(_) => phase.missing_as.extend(asked.not_yet_known),

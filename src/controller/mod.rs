@@ -16,6 +16,7 @@ pub mod prepare;
 mod reporter;
 mod retry;
 mod sets;
+mod spellings;
 mod turn;
 pub mod wording;
 mod worker;

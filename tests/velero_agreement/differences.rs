@@ -16,22 +16,12 @@ struct Known {
 /// Which object storage is there is not played.
 const ANY_STORAGE: &str = "Every bucket is there and every credential opens it; `sim.flotilla.dev/outcome: Unavailable` \
                            plays the opposite.";
-/// The reader of cron expressions is the hub's.
-const CRON: &str = "Cron expressions are read as robfig/cron reads them, which Velero up to 1.18.1 uses; 1.18.3 \
-                    uses netresearch/go-cron, which also takes `12-2` and Sunday as 7, but not `*/61` and `@every 0s`, and has \
-                    other words for `L` and for what is too large.";
 /// Nobody reads it.
 const PLUGINS: &str = "A ServerStatusRequest is answered with a short list of plugins.";
 
 const KNOWN: &[Known] = &[
     Known { area: "backups", path: "/BackupStorageLocation no-such-bucket/", reason: ANY_STORAGE },
     Known { area: "backups", path: "/BackupStorageLocation stale-credentials/", reason: ANY_STORAGE },
-    Known { area: "schedules", path: "/Schedule backwards/", reason: CRON },
-    Known { area: "schedules", path: "/Schedule sunday-7/", reason: CRON },
-    Known { area: "schedules", path: "/Schedule large-step/", reason: CRON },
-    Known { area: "schedules", path: "/Schedule no-time-at-all/", reason: CRON },
-    Known { area: "schedules", path: "/Schedule last-day/", reason: CRON },
-    Known { area: "schedules", path: "/Schedule overflow/", reason: CRON },
     Known {
         area: "shared_storage",
         path: "/ServerStatusRequest status/object/status/plugins",

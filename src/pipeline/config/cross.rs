@@ -67,6 +67,7 @@ pub(super) fn check(data: &BTreeMap<String, String>, used: &Used<'_>) -> Vec<Dia
         findings.extend(node_agent(&settings, &specification));
         findings.extend(snapshot_location(&settings, &specification));
         findings.extend(credentials(&settings, &specification));
+        findings.extend(profile(&settings, &specification));
         findings.extend(first_location_name(&settings, &specification));
     }
     findings
@@ -183,6 +184,31 @@ fn credentials(settings: &Settings<'_>, specification: &Value) -> Option<Diagnos
             )
             .found(field)
             .hint(format!("the policies write the key {CREDENTIALS_FIELD}"))
+        })
+    })
+}
+
+/// The profile of a location must be one of the credentials file, which is not shown.
+fn profile(settings: &Settings<'_>, specification: &Value) -> Option<Diagnostic> {
+    let encoded = settings.text("dpaAwsBackupCloudCredentials")?;
+    let secret = settings.text("dpaBackupCloudCredentialsName")?;
+    let locations = specification.get("backupLocations")?.as_array()?;
+    locations.iter().enumerate().find_map(|(index, location)| {
+        let text =
+            |path: &str| location.pointer(path).and_then(Value::as_str).filter(|text| !has_placeholder(text));
+        let name = text("/velero/config/profile")?;
+        let ours = text("/velero/credential/name").is_none_or(|name| name == secret);
+        let lacks = ours && super::credentials::has_profile(encoded, name) == Some(false);
+        lacks.then(|| {
+            Diagnostic::new(
+                "dpaSpec",
+                Fault::Doubtful,
+                format!(
+                    "backupLocations[{index}].config.profile names a profile that the credentials do not have"
+                ),
+            )
+            .found(name)
+            .hint("name one of the profiles in square brackets in the credentials file")
         })
     })
 }

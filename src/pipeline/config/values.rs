@@ -1,6 +1,6 @@
 //! Readers of single values: each takes the subject, gives the value, and reports all findings.
 
-use super::cron::Cron;
+use super::cron::{Cron, Older};
 use super::diagnostic::Fault;
 use super::forms::Form;
 use super::go_duration::{GoDuration, GoDurationError};
@@ -92,12 +92,42 @@ pub(super) fn channel(subject: &mut Subject<'_>) -> Option<Channel> {
 
 pub(super) fn schedule(subject: &mut Subject<'_>) -> Option<BackupSchedule> {
     match subject.text.parse::<Cron>() {
-        Ok(cron) => Some(BackupSchedule { text: subject.text.to_owned(), cron }),
+        Ok(cron) => {
+            schedule_is_doubtful(subject, &cron);
+            Some(BackupSchedule { text: subject.text.to_owned(), cron })
+        }
         Err(error) => {
             let message = format!("is not a schedule, {error}");
             subject.invalid(message, Form::Schedule.expected(), "for example 0 */1 * * *");
             None
         }
+    }
+}
+
+fn schedule_is_doubtful(subject: &mut Subject<'_>, cron: &Cron) {
+    let doubt = if cron.is_never_due() {
+        Some(("is never due: no backup is ever made", "for example 0 */1 * * *"))
+    } else {
+        match cron.older() {
+            Some(Older::Refused) => Some((
+                "is refused by Velero before 1.18.3",
+                "write Sunday as 0, split a range that goes over the end in two, and no quotes around a time zone",
+            )),
+            Some(Older::WithoutSunday) => Some((
+                "ends on Saturday before Velero 1.18.3, and reaches Sunday from then on",
+                "list the days, for example 1,3,5",
+            )),
+            Some(Older::EitherDay) => Some((
+                "restricts the day of month and the day of week: Velero before 1.18.3 runs on a day that satisfies either, \
+                 later ones only where both hold",
+                "put * in one of the two",
+            )),
+            None => None,
+        }
+    };
+    if let Some((message, hint)) = doubt {
+        let finding = subject.finding(Fault::Doubtful, message).found(subject.text).hint(hint);
+        subject.report(finding);
     }
 }
 
@@ -157,4 +187,85 @@ pub(super) fn velero_version(subject: &mut Subject<'_>) -> Option<VeleroVersion>
         subject.report(finding);
     }
     Some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Form;
+    use super::super::value::Subject;
+
+    /// Every rule of a single value once; the table of broken ConfigMaps in `tests/fixtures/config` has more.
+    #[test]
+    fn values_are_judged() {
+        let long = "a".repeat(64);
+        for (form, value, expected) in [
+            (Form::Boolean, "true", None),
+            (Form::Boolean, "0", None),
+            (Form::Boolean, "yes", Some("not a boolean")),
+            (Form::Namespace, "acm-app-backup", None),
+            (Form::Namespace, "a.b", Some("not the name of a namespace")),
+            (Form::Namespace, &long, Some("not the name of a namespace")),
+            (Form::ObjectName, "a.b-1", None),
+            (Form::ObjectName, "A", Some("not the name of an object")),
+            (Form::OptionalObjectName, "", None),
+            (Form::NamePrefix, "acm-pv", None),
+            (Form::NamePrefix, "acm-", None),
+            (Form::NamePrefix, "-acm", Some("cannot begin")),
+            (Form::NamePrefix, "", Some("cannot begin")),
+            (Form::NamePrefix, "Acm", Some("cannot begin")),
+            (Form::Channel, "stable-1.5", None),
+            (Form::Channel, "stable-1.1", Some("obsolete")),
+            (Form::Channel, "", Some("not the name")),
+            (Form::Schedule, "0 */1 * * *", None),
+            (Form::Schedule, "hourly", Some("exactly 5 fields")),
+            (Form::Schedule, "0 0 * * 7", Some("before 1.18.3")),
+            (Form::Schedule, "0 0 1 * 1", Some("satisfies either")),
+            (Form::Schedule, "0 0 30 2 *", Some("never due")),
+            (Form::TimeToLive, "240h0m0s", None),
+            (Form::TimeToLive, "1.5h", None),
+            (Form::TimeToLive, "720h", None),
+            (Form::TimeToLive, "0", Some("is zero")),
+            (Form::TimeToLive, "10d", Some("unknown unit")),
+            (Form::TimeToLive, "240", Some("missing unit")),
+            (Form::TimeToLive, "-1h", Some("must not be negative")),
+            (Form::IncludedNamespaces, r#"["a", "b", ]"#, None),
+            (Form::IncludedNamespaces, "[a, 'b*']", None),
+            (Form::IncludedNamespaces, "['*']", None),
+            (Form::IncludedNamespaces, "['*', a]", Some("beside other")),
+            (Form::IncludedNamespaces, "['a**']", Some("'**'")),
+            (Form::IncludedNamespaces, "['a[b']", Some("cannot read")),
+            (Form::IncludedNamespaces, "[]", Some("every namespace")),
+            (Form::IncludedNamespaces, "a, b", Some("must be a list, it is a string")),
+            (Form::IncludedNamespaces, "[a, 7]", Some("must have texts only, one entry is a number")),
+            (Form::IncludedNamespaces, "[A]", Some("not the name of a namespace")),
+            (Form::IncludedNamespaces, "[a", Some("is not YAML")),
+            (Form::IncludedNamespaces, "- a\n- b\n", Some("refuses line breaks")),
+            (Form::ExcludedResources, "[]", None),
+            (Form::ExcludedResources, r#"["secrets"]"#, None),
+            (Form::ExcludedResources, r#"["*"]"#, Some("Velero refuses")),
+            (Form::ExcludedResources, "", Some("must be a list, it is nothing")),
+            (Form::StorageClasses, r#"{ "managed-csi": "thin", }"#, None),
+            (Form::StorageClasses, "{}", None),
+            (Form::StorageClasses, "{a: true}", Some("storage class")),
+            (Form::StorageClasses, "[a]", Some("must be a mapping, it is a list")),
+            (Form::ClusterSelector, "env=prod,tier in (a,b),!x", None),
+            (Form::ClusterSelector, "{matchLabels: {env: prod}}", None),
+            (Form::ClusterSelector, "env in prod", Some("must be one word")),
+            (Form::ClusterSets, "[]", Some("no cluster")),
+            (Form::InstallMode, "OADP", Some("write oadp")),
+            (Form::VeleroVersion, "v1.18.3", None),
+            (Form::VeleroVersion, "1.18", Some("not a release")),
+            (Form::OnDelete, "pause", Some("expected keep or remove")),
+        ] {
+            let mut subject = Subject::new("k", value);
+            let read = form.examine(&mut subject);
+            let findings: Vec<_> = subject.findings.iter().map(ToString::to_string).collect();
+            match expected {
+                None => assert!(findings.is_empty() && read.is_some(), "{value}: {findings:?}"),
+                Some(part) => {
+                    assert!(findings.len() == 1 && findings[0].contains(part), "{value}: {findings:?}");
+                }
+            }
+        }
+    }
 }

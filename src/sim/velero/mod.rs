@@ -12,7 +12,6 @@
 mod backup_request;
 mod backups;
 mod contents;
-mod cron_fault;
 mod deletion;
 pub mod edit;
 mod lists;

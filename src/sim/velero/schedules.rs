@@ -6,13 +6,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::cron_fault;
 use super::edit::{
     as_written_by_velero, at, moment, name, phase, remove, replace, set, text, texts, time, truth,
 };
 use super::scene::{API_VERSION, Scene};
 use crate::api::object::Manifest;
-use crate::pipeline::config::cron::{Cron, CronError, Problem};
+use crate::pipeline::config::cron::{Cron, CronError};
 use crate::sim::simulator::{Trigger, Write};
 
 /// The label by which a Backup knows its Schedule. The name is not shortened.
@@ -73,12 +72,7 @@ fn read_cron(expression: &str) -> Result<Cron, String> {
     if expression.is_empty() {
         return Err("Schedule must be a non-empty valid Cron expression".to_owned());
     }
-    expression.parse().map_err(|error: CronError| match error.problem() {
-        Problem::ZoneAlone => {
-            format!("invalid schedule: missing fields after timezone in spec {expression:?}")
-        }
-        problem => format!("invalid schedule: {}", cron_fault::text(problem)),
-    })
+    expression.parse().map_err(|error: CronError| format!("invalid schedule: {}", error.problem()))
 }
 
 /// Missed runs are not caught up: one run is due once the slot after the last run (or creation, or skip) has
