@@ -268,7 +268,7 @@ fn a_labelled_config_map_is_rendered_as_on_the_hub() {
     assert_eq!(alone.json()[0]["data"]["dpaAwsBackupCloudCredentials"], "<redacted>");
 
     let broken = write(files.directory.path(), "broken.yaml", &labelled.replace("24h0m0s", "a day"));
-    let ended = render(&[&broken]);
+    let ended = render(&[&broken]).with_code(1);
     assert!(
         ended.stderr.contains("hdr-app-configmap cannot be used, nothing is rendered"),
         "{}",

@@ -18,7 +18,7 @@ pub(super) struct Configurations {
     /// What is rendered, with the copies of what was accepted.
     pub(super) rendered: Vec<Manifest>,
     /// Why nothing is rendered from one.
-    pub(super) errors: Vec<String>,
+    pub(super) faults: Vec<String>,
     /// What may be a mistake, and what of the input stands in the way.
     pub(super) warnings: Vec<String>,
 }
@@ -60,7 +60,7 @@ pub(super) fn render(objects: &BTreeMap<ObjectKey, Manifest>) -> Configurations 
             present: &present,
         });
         let of_namespace = |text: String| format!("namespace {namespace}: {text}");
-        all.errors.extend(decision.complaint().map(of_namespace));
+        all.faults.extend(decision.complaint().map(of_namespace));
         all.warnings.extend(decision.warnings.iter().cloned().chain(decision.occupied()).map(of_namespace));
         all.rendered.extend(decision.desired);
     }

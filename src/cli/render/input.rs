@@ -23,6 +23,8 @@ pub(super) struct Input {
     pub(super) objects: ObjectLookup,
     /// What is rendered from labelled ConfigMaps.
     pub(super) rendered: Vec<Manifest>,
+    /// Why nothing is rendered from one of them.
+    pub(super) faults: Vec<String>,
     /// What cannot be used.
     pub(super) errors: Vec<String>,
     /// What may be a mistake.
@@ -64,7 +66,6 @@ impl Input {
         let mut objects: BTreeMap<ObjectKey, Manifest> =
             objects.into_iter().map(|(key, found)| (key, found.manifest)).collect();
         let configurations = configuration::render(&objects);
-        errors.extend(configurations.errors);
         warnings.extend(configurations.warnings);
         let keyed = configurations.rendered.iter().filter_map(|object| Some((object.key()?, object.clone())));
         objects.extend(keyed);
@@ -81,8 +82,15 @@ impl Input {
             }
         }
         fleet.scores_read(Ok(()), now);
-        let rendered = configurations.rendered;
-        Self { fleet, objects: ObjectLookup::new(manifests), rendered, errors, warnings, notes }
+        Self {
+            fleet,
+            objects: ObjectLookup::new(manifests),
+            rendered: configurations.rendered,
+            faults: configurations.faults,
+            errors,
+            warnings,
+            notes,
+        }
     }
 
     /// Why no placement of a policy selects the cluster, a sentence per placement.

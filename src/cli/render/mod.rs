@@ -39,7 +39,7 @@ a rule), and ManagedClusters with labels; in any order, from files and directori
 and every dependency counts as compliant. From a ConfigMap hdr-app-configmap with the label flotilla.dev/protect the policies
 are rendered as the hub does it; without any ManagedCluster they are what is printed.
 
-Exit codes: 0 rendered, 1 a policy cannot be rendered, 2 the input cannot be read.";
+Exit codes: 0 rendered, 1 a policy or a labelled ConfigMap cannot be rendered, 2 the input cannot be read.";
 
 /// Render policies offline: what would be pushed to each cluster
 #[derive(Debug, Args)]
@@ -65,16 +65,14 @@ pub(crate) struct Options {
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> Outcome {
     let input = Input::read(&options.paths, &options.namespace, clock::now());
-    for error in &input.errors {
+    for error in input.errors.iter().chain(&input.faults) {
         output::error(error);
     }
     for warning in &input.warnings {
         output::warning(warning);
     }
-    if input.fleet.cluster_names().next().is_none()
-        && options.clusters.is_empty()
-        && !input.rendered.is_empty()
-    {
+    let has_clusters = input.fleet.cluster_names().next().is_some() || !options.clusters.is_empty();
+    if !has_clusters && !(input.rendered.is_empty() && input.faults.is_empty()) {
         return hub_objects(&input, options);
     }
     let clusters = chosen_clusters(&input, &options.clusters)?;
@@ -100,7 +98,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         }
     }
     output::data(&entry::text(&entries, options.output)?)?;
-    let failed = entries.iter().any(|entry| entry.errors == Errors::Some);
+    let failed = !input.faults.is_empty() || entries.iter().any(|entry| entry.errors == Errors::Some);
     Ok(match (input.errors.is_empty(), failed) {
         (false, _) => Exit::Error,
         (true, true) => Exit::Findings,
@@ -124,7 +122,11 @@ fn hub_objects(input: &Input, options: &Options) -> Outcome {
         }
     };
     output::data(&text)?;
-    Ok(if input.errors.is_empty() { Exit::Success } else { Exit::Error })
+    Ok(match (input.errors.is_empty(), input.faults.is_empty()) {
+        (false, _) => Exit::Error,
+        (true, false) => Exit::Findings,
+        (true, true) => Exit::Success,
+    })
 }
 
 fn chosen_clusters(input: &Input, asked: &[String]) -> Result<BTreeSet<String>, Failure> {
