@@ -8,15 +8,16 @@ if ! cargo +nightly fuzz --version > /dev/null 2>&1; then
   echo "needs nightly Rust and cargo-fuzz: rustup toolchain install nightly && cargo install --locked cargo-fuzz" >&2
   exit 1
 fi
-mkdir -p corpus/template corpus/policy corpus/compare corpus/cron
+mkdir -p corpus/template corpus/policy corpus/compare corpus/cron corpus/config
 cp seeds/policy/* ../policies/*.yaml corpus/policy/
 cp seeds/compare/* corpus/compare/
 cp seeds/cron/* corpus/cron/
+cp seeds/config/* ../configmaps/*.yaml ../tests/fixtures/config/good.yaml corpus/config/
 number=0
 while IFS= read -r line; do
   number=$((number + 1))
   printf "a: '%s'" "$line" > "corpus/template/example-$number"
 done < <(sed -nE 's/^- `[A-Za-z0-9_]+`: `+(\{\{.*\}\}[^`]*)`+ (gives|fails).*/\1/p' ../docs/reference/functions.md)
-for target in template policy compare cron; do
+for target in template policy compare cron config; do
   cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096
 done

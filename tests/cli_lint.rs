@@ -109,3 +109,92 @@ fn warnings_alone_are_no_failure_and_unreadable_files_are_one() {
     flotilla(["lint", "/does/not/exist.yaml"]).with_code(2);
     flotilla(["lint", "--longest-cluster", "0", &file]).with_code(2);
 }
+
+const SETTINGS: &str = "\
+# Places are counted by hand.
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: NAME
+data:
+  backupNS: acm_backup
+  backupSnapshotVolumes: yes
+  dpaSpec: '{\"backupLocations\": [{\"velero\": {\"provider\": \"s3\",
+    \"default\": \"true\"}}]}'
+  backupNSToBackup: \"[shop,
+Billing]\"
+";
+
+#[test]
+fn settings_are_looked_into_with_line_and_column() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(directory.path(), "configmap.yaml", &SETTINGS.replace("NAME", "hdr-app-configmap"));
+    let text = flotilla(["lint", "-f", &file]).with_code(1);
+    for expected in [
+        ":7:13: error: backupNS: is not the name of a namespace, found \"acm_backup\", expected the name of a namespace",
+        ":8:26: error: backupSnapshotVolumes: is a boolean for YAML, and the API server takes nothing but texts, found \"yes\"",
+        ":9:58: error: dpaSpec: backupLocations[0] has provider \"s3\", which OADP does not know [config-refused]",
+        ":10:16: error: dpaSpec: has backupLocations[0].velero.default that is a string",
+        ":12:1: error: backupNSToBackup: has an entry that is not the name of a namespace, found \"Billing\"",
+        ":7:3: error: backupTTL: is missing [config-missing]",
+    ] {
+        assert!(text.stdout.contains(&format!("{file}{expected}")), "{expected}\n{}", text.stdout);
+    }
+    assert!(!text.stdout.contains("backupSnapshotVolumes: is missing"), "{}", text.stdout);
+    assert!(
+        text.stdout.contains("hint: put it in quotes, backupSnapshotVolumes: \"yes\""),
+        "{}",
+        text.stdout
+    );
+    let sarif = flotilla(["lint", "-o", "sarif", "-f", &file]).with_code(1).json();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let provider =
+        results.iter().find(|result| result["message"]["text"].as_str().unwrap().contains("\"s3\"")).unwrap();
+    let region = &provider["locations"][0]["physicalLocation"]["region"];
+    assert_eq!((region["startLine"].as_u64(), region["startColumn"].as_u64()), (Some(9), Some(58)));
+    let json = flotilla(["lint", "-o", "json", &file]).with_code(1).json();
+    assert!(
+        json.as_array().unwrap().iter().any(|one| one["column"] == 58 && one["rule"] == "config-refused")
+    );
+}
+
+#[test]
+fn only_config_maps_with_settings_are_looked_into() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = write(directory.path(), "other.yaml", &SETTINGS.replace("NAME", "other"));
+    assert_eq!(flotilla(["lint", &other]).with_code(0).stdout, "");
+    let labelled = SETTINGS.replace("NAME", "other\n  labels: {flotilla.dev/protect: 'true'}");
+    let labelled = write(directory.path(), "labelled.yaml", &labelled);
+    flotilla(["lint", "-f", &other, "-f", &labelled]).with_code(1);
+    let good = project("tests/fixtures/config/good.yaml");
+    assert_eq!(flotilla(["lint", "-f", &good]).with_code(0).stdout, "");
+    // A place after the file is a policy as before, and one of the two must be there.
+    flotilla(["lint"]).with_code(2);
+}
+
+#[test]
+fn the_samples_that_users_have_name_their_placeholders_where_they_stand() {
+    let Some(sample) = shared_data("acm-app-pv-backup/input/pv-snap/hdr-app-configmap.txt") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let text = read(&sample);
+    let file = write(directory.path(), "configmap.yaml", &text);
+    let found = flotilla(["lint", "-o", "json", "-f", &file]).with_code(1).json();
+    let found = found.as_array().unwrap();
+    let placeholders: Vec<&Value> = found.iter().filter(|one| one["rule"] == "config-placeholder").collect();
+    assert_eq!(placeholders.len(), 9, "{found:#?}");
+    for one in placeholders.iter().filter(|one| !one["message"].as_str().unwrap().contains("decoded")) {
+        let at = |field: &str| usize::try_from(one[field].as_u64().unwrap()).unwrap();
+        let line = text.lines().nth(at("line") - 1).unwrap();
+        assert_eq!(line.chars().nth(at("column") - 1), Some('<'), "{one}: {line}");
+    }
+    let errors = found.iter().filter(|one| one["level"] == "error").count();
+    assert_eq!(errors, 9, "{found:#?}");
+}
+
+#[test]
+fn the_schema_is_printed_in_both_formats() {
+    let json = flotilla(["schema"]).with_code(0).json();
+    assert_eq!(json["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let yaml = flotilla(["schema", "-o", "yaml"]).with_code(0).stdout;
+    assert_eq!(flotilla::yaml::read(&yaml, flotilla::yaml::Dialect::Kubernetes).unwrap(), json);
+}

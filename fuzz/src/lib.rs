@@ -1,6 +1,6 @@
 //! What each fuzz target does with its input. Plain functions, so that they can be tested without libFuzzer.
 //!
-//! None asserts a result: a panic, a hang or a flood of memory is the defect that is looked for.
+//! A panic, a hang or a flood of memory is the defect that is looked for; results are asserted only where they are laws.
 
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use flotilla::api::ocm::configuration_policy::{ComplianceType, MetadataComplianc
 use flotilla::api::ocm::policy::Policy;
 use flotilla::pipeline::compare::{Rules, WrittenLists, compare as compared, matches};
 use flotilla::pipeline::config::cron::Cron;
+use flotilla::pipeline::config::{self, Config};
+use flotilla::pipeline::lint;
 use flotilla::pipeline::policy::checks;
 use flotilla::pipeline::render::lookup::{Answer, Lookup};
 use flotilla::pipeline::render::text::{self, Input, Settings};
@@ -100,6 +102,23 @@ pub fn cron(input: &str) {
     }
 }
 
+/// A ConfigMap as a file: read as the hub reads it, and looked over as `flotilla lint` does. A text that is no ConfigMap stands
+/// for the value of each key in turn.
+pub fn config(input: &str) {
+    drop(lint::lint(input, &lint::Options::default()));
+    let mut data = std::collections::BTreeMap::new();
+    if let Ok(document) = yaml::read(input, Dialect::Kubernetes) {
+        let fields = document.get("data").and_then(Value::as_object).into_iter().flatten();
+        data.extend(fields.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))));
+    }
+    if data.is_empty() {
+        data.extend(config::KEYS.iter().map(|key| (key.name.to_owned(), input.to_owned())));
+    }
+    let read = Config::read(&data);
+    assert_eq!(read.config.is_some(), read.errors().next().is_none(), "a configuration without an error, and only then");
+    drop(config::validate(&data, &data.keys().cloned().collect()));
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -116,6 +135,7 @@ mod tests {
         seeds("policy", super::policy);
         seeds("compare", super::compare);
         seeds("cron", super::cron);
+        seeds("config", super::config);
         super::template("a: '{{ 1 }}'");
     }
 }

@@ -15,6 +15,7 @@ mod messages;
 mod output;
 mod plan;
 mod render;
+mod schema;
 mod signals;
 mod sim;
 mod stand_in;
@@ -50,7 +51,7 @@ Examples:
 Exit codes:
   0  all is well
   1  the command did its work and found something: a policy that cannot be rendered (render), pending changes (plan),
-     a policy that is not compliant (dryrun), a mistake in a policy (lint)
+     a policy that is not compliant (dryrun), a mistake in a policy or its settings (lint)
   2  wrong usage, or the command could not do its work; stderr says why";
 
 /// The arguments of `flotilla`.
@@ -71,6 +72,7 @@ enum Command {
     #[command(name = "dryrun")]
     DryRun(dryrun::Options),
     Lint(lint::Options),
+    Schema(schema::Options),
     Status(status::Options),
     Cluster(cluster::Options),
     Sim(sim::Options),
@@ -89,6 +91,7 @@ impl Command {
             | Self::Plan(_)
             | Self::DryRun(_)
             | Self::Lint(_)
+            | Self::Schema(_)
             | Self::Status(_)
             | Self::Cluster(_)
             | Self::Sim(_)
@@ -103,6 +106,7 @@ impl Command {
             Self::Plan(options) => plan::run(options).await,
             Self::DryRun(options) => dryrun::run(options).await,
             Self::Lint(options) => lint::run(&options),
+            Self::Schema(options) => schema::run(&options),
             Self::Status(options) => status::run(options).await,
             Self::Cluster(options) => cluster::run(options).await,
             Self::Sim(options) => sim::run(options).await,

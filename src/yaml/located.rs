@@ -7,7 +7,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 
-use super::{Dialect, YamlError, fault, options, read};
+use super::{Dialect, YamlError, fault, options, read, reflow};
 
 /// A place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,13 +119,16 @@ impl Located {
     }
 }
 
-/// Reads one document. Where only the lenient reader can, every part is said to stand on the first line.
+/// Reads one document. Where only the most lenient reader can, every part is said to stand on the first line.
 pub fn read_located(text: &str, dialect: Dialect) -> Result<Located, YamlError> {
     if text.trim().is_empty() {
         return Ok(Located::unlocated(Value::Null, Mark::START));
     }
-    let strict: Result<Spanned<Part>, _> = serde_saphyr::from_str_with_options(text, options(dialect));
-    match strict {
+    let strict = |text: &str| -> Result<Spanned<Part>, _> {
+        serde_saphyr::from_str_with_options(text, options(dialect))
+    };
+    // Indented lines inside quotes keep their number, and nothing begins on them.
+    match strict(text).or_else(|error| strict(&reflow::indent_quoted_lines(text)).map_err(|_| error)) {
         Ok(part) => Ok(located(part)),
         Err(error) => match read(text, dialect) {
             Ok(value) => Ok(Located::unlocated(value, Mark::START)),
@@ -268,12 +271,11 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_lenient_reader_reads_has_one_line() {
-        let document = read_located("a:\n  b: 'x\ny'", Dialect::Template).unwrap();
-        assert_eq!(
-            (document.value(), document.at(&["a", "b"]).unwrap().line),
-            (json!({"a": {"b": "x y"}}), 1)
-        );
+    fn lines_that_are_indented_too_little_keep_their_numbers() {
+        let document = read_located("a:\n  b: 'x\ny'\n  c: 1\n", Dialect::Template).unwrap();
+        assert_eq!(document.value(), json!({"a": {"b": "x y", "c": 1}}));
+        let mark = |field| document.at(&["a", field]).unwrap().mark();
+        assert_eq!((mark("b"), mark("c")), (Mark { line: 2, column: 6 }, Mark { line: 4, column: 6 }));
         let error = read_located("a: 1\nb: [\n", Dialect::Template).unwrap_err();
         assert!(error.line.is_some(), "{error}");
     }

@@ -1,4 +1,4 @@
-//! `flotilla lint`: mistakes in policies that can be seen in their text.
+//! `flotilla lint`: mistakes in policies and settings that can be seen in their text.
 
 mod sarif;
 
@@ -18,8 +18,10 @@ Examples:
   flotilla lint policies/
   flotilla lint policy.yaml --longest-cluster production-eu-central-1
   flotilla lint policies/ -o sarif > findings.sarif
+  flotilla lint -f configmap.yaml                   the ConfigMap with the settings
 
-The rules are described in docs/reference/lint.md. Files that are no policies are read as YAML and passed over.
+The rules are described in docs/reference/lint.md. A ConfigMap is looked into if it is called hdr-app-configmap or has the
+label flotilla.dev/protect: \"true\". Other files are read as YAML and passed over.
 
 Exit codes: 0 nothing or warnings only, 1 errors, 2 a file cannot be read.";
 
@@ -34,13 +36,16 @@ enum Form {
     Sarif,
 }
 
-/// Find mistakes in policies without trying them
+/// Find mistakes in policies and in the ConfigMap with their settings without trying them
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Files, and directories with all manifests below them
-    #[arg(required = true, value_name = "POLICY")]
+    #[arg(required_unless_present = "files", value_name = "POLICY")]
     policies: Vec<PathBuf>,
+    /// The same as POLICY, as kubectl takes it: policies, and ConfigMaps with settings
+    #[arg(short, long = "file", value_name = "FILE")]
+    files: Vec<PathBuf>,
     /// The longest name of a cluster that the policies are placed on, or how long it is
     #[arg(long, value_name = "NAME|LENGTH", value_parser = cluster_length)]
     longest_cluster: Option<usize>,
@@ -64,6 +69,8 @@ fn cluster_length(text: &str) -> Result<usize, String> {
 struct Located {
     file: String,
     line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
     level: &'static str,
     rule: &'static str,
     message: String,
@@ -72,8 +79,8 @@ struct Located {
 
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let texts = read_trees(options.policies.iter().map(PathBuf::as_path))
-        .map_err(|error| Failure::new(format!("failed to read the policies: {error}")))?;
+    let texts = read_trees(options.policies.iter().chain(&options.files).map(PathBuf::as_path))
+        .map_err(|error| Failure::new(format!("failed to read the files: {error}")))?;
     let settings = lint::Options { longest_cluster: options.longest_cluster };
     let found: Vec<(String, Finding)> = texts
         .iter()
@@ -103,9 +110,13 @@ fn counted(number: usize, what: &str) -> String {
 fn text(found: &[(String, Finding)]) -> String {
     let mut text = String::new();
     for (file, finding) in found {
-        let Finding { rule, line, message, hint } = finding;
+        let Finding { rule, line, column, message, hint } = finding;
         let level = finding.level().as_str();
-        let _written = writeln!(text, "{file}:{line}: {level}: {message} [{}]\n  hint: {hint}", rule.id());
+        let column = column.map(|column| format!(":{column}")).unwrap_or_default();
+        let _written = writeln!(text, "{file}:{line}{column}: {level}: {message} [{}]", rule.id());
+        if !hint.is_empty() {
+            let _written = writeln!(text, "  hint: {hint}");
+        }
     }
     text
 }
@@ -116,6 +127,7 @@ fn located(found: &[(String, Finding)]) -> Vec<Located> {
         .map(|(file, finding)| Located {
             file: file.clone(),
             line: finding.line,
+            column: finding.column,
             level: finding.level().as_str(),
             rule: finding.rule.id(),
             message: finding.message.clone(),

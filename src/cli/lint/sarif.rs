@@ -37,14 +37,22 @@ pub(super) fn log(found: &[(String, Finding)]) -> Value {
 }
 
 fn result(file: &str, finding: &Finding) -> Value {
+    let mut region = json!({"startLine": finding.line});
+    if let Some(column) = finding.column {
+        region["startColumn"] = json!(column);
+    }
+    let text = match finding.hint.as_str() {
+        "" => finding.message.clone(),
+        hint => format!("{}. Hint: {hint}", finding.message),
+    };
     json!({
         "ruleId": finding.rule.id(),
         "ruleIndex": Rule::ALL.iter().position(|rule| *rule == finding.rule),
         "level": finding.level().as_str(),
-        "message": {"text": format!("{}. Hint: {}", finding.message, finding.hint)},
+        "message": {"text": text},
         "locations": [{"physicalLocation": {
             "artifactLocation": {"uri": uri(file)},
-            "region": {"startLine": finding.line},
+            "region": region,
         }}],
     })
 }
@@ -77,6 +85,7 @@ mod tests {
         let finding = Finding {
             rule: Rule::UnknownFunction,
             line: 7,
+            column: None,
             message: "there is no function \"x\"".to_owned(),
             hint: "spell it right".to_owned(),
         };

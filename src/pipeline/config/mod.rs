@@ -16,9 +16,12 @@ mod examine;
 mod forms;
 pub mod go_duration;
 mod lists;
+pub mod manifest;
+mod page;
 mod placeholder;
 #[cfg(test)]
 mod samples;
+mod schema;
 mod selectors;
 mod similar;
 mod spelling;
@@ -35,11 +38,15 @@ use self::value::Subject;
 pub use config::{Backup, Clusters, Config, Installation, Read, Restore, Storage, with_defaults};
 pub use diagnostic::{Diagnostic, Fault, Place, Severity};
 pub use forms::Form;
+pub use page::key_table;
+pub use schema::json_schema;
 pub use table::{KEYS, Key, PINNED_VELERO, Presence, Reader};
 pub use used::used_keys;
 
 /// Name of the ConfigMap, which lies in the namespace of the policies on the hub.
 pub const CONFIG_MAP_NAME: &str = "hdr-app-configmap";
+/// Label of a ConfigMap from which the hub renders the policies itself; its value is `true`.
+pub const PROTECT_LABEL: &str = "flotilla.dev/protect";
 
 /// The key of the storage class mappings that policies read.
 const MAPPINGS_KEY: &str = "restoreStorageConfigMappings";

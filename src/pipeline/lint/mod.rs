@@ -1,9 +1,10 @@
-//! Mistakes in policies that can be seen in their text: takes the text of a file, gives findings with line, cause and hint.
+//! Mistakes in policies and in the ConfigMap with their settings that can be seen in their text: takes the text of a file, gives findings with line, cause and hint.
 //!
 //! Nothing is carried out, and nothing outside the text is looked at. What is a mistake follows from the parser and the
 //! functions of `render`, the types of `api` and Velero's rules in `protection`. Must not touch: clients, files, clock.
 
 mod actions;
+mod configmap;
 pub mod fields;
 mod names;
 mod policy;
@@ -23,6 +24,8 @@ pub struct Finding {
     pub rule: Rule,
     /// The line in the file, from 1.
     pub line: usize,
+    /// The character in the line, from 1, where it is known.
+    pub column: Option<usize>,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
@@ -58,7 +61,12 @@ pub fn lint(text: &str, options: &Options) -> Vec<Finding> {
         findings.extend(own);
     }
     findings.sort_by(|left, right| {
-        (left.line, left.rule, &left.message).cmp(&(right.line, right.rule, &right.message))
+        (left.line, left.column, left.rule, &left.message).cmp(&(
+            right.line,
+            right.column,
+            right.rule,
+            &right.message,
+        ))
     });
     findings.dedup();
     findings
@@ -127,7 +135,7 @@ fn of_document(root: &Located, lines: &[&str], options: &Options) -> Vec<Finding
     if !group.starts_with("policy.open-cluster-management.io/")
         || !(is_policy || kind == "ConfigurationPolicy")
     {
-        return Vec::new();
+        return configmap::check(root, &lines.join("\n"));
     }
     let mut checks = Vec::new();
     if is_policy {

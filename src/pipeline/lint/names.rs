@@ -73,6 +73,7 @@ fn too_long(what: &str, length: usize, limit: usize, line: usize) -> Finding {
     Finding {
         rule: Rule::NameTooLong,
         line,
+        column: None,
         message: format!("{what} would have {length} characters at least, and may have {limit}"),
         hint:
             "shorten what stands before the cluster's name; --longest-cluster says which name is counted with"

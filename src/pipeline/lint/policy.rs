@@ -18,7 +18,13 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn missing(field: &str, line: usize, hint: &str) -> Finding {
-    Finding { rule: Rule::MissingField, line, message: format!("{field} is missing"), hint: hint.to_owned() }
+    Finding {
+        rule: Rule::MissingField,
+        line,
+        column: None,
+        message: format!("{field} is missing"),
+        hint: hint.to_owned(),
+    }
 }
 
 fn policy(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
@@ -67,6 +73,7 @@ fn policy(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
             findings.push(Finding {
                 rule: Rule::DuplicateName,
                 line,
+                column: None,
                 message: format!("the name {text:?} is used on line {first} already"),
                 hint: "the policy is not evaluated at all until the names differ".to_owned(),
             });
@@ -92,6 +99,7 @@ fn one(scene: &Scene<'_>, check: &Check<'_>, findings: &mut Vec<Finding>) {
         findings.push(Finding {
             rule: Rule::RemediationMissing,
             line: spec.line,
+            column: None,
             message: format!("ConfigurationPolicy {:?} has no remediationAction", check.name()),
             hint: "write `remediationAction: inform` or `enforce`, here or in the Policy's spec".to_owned(),
         });
@@ -108,6 +116,7 @@ fn one(scene: &Scene<'_>, check: &Check<'_>, findings: &mut Vec<Finding>) {
         (true, true) => findings.push(Finding {
             rule: Rule::InvalidValue,
             line: spec.line,
+            column: None,
             message: "object-templates and object-templates-raw exclude each other".to_owned(),
             hint: "keep one of them".to_owned(),
         }),
@@ -132,6 +141,7 @@ fn word(name: &str, value: &Located, findings: &mut Vec<Finding>) {
         findings.push(Finding {
             rule: Rule::InvalidValue,
             line: value.line,
+            column: None,
             message: format!("{name}: {message}"),
             hint: "write one of these words".to_owned(),
         });
@@ -164,6 +174,7 @@ fn object_template(template: &Located, findings: &mut Vec<Finding>) {
             Some(value) if value.text().is_some_and(|text| text.contains("{{")) => findings.push(Finding {
                 rule: Rule::InvalidValue,
                 line: value.line,
+                column: None,
                 message: format!("{field} is read before templates are carried out"),
                 hint: "write it out, or use object-templates-raw".to_owned(),
             }),
@@ -182,6 +193,7 @@ fn object_template(template: &Located, findings: &mut Vec<Finding>) {
         findings.push(Finding {
             rule: Rule::IgnoredFields,
             line: object.line,
+            column: None,
             message: format!(
                 "{} is not looked at: an object of this name must not exist, whatever is in it",
                 ignored.join(", ")
@@ -209,6 +221,7 @@ fn unknown_fields<'l>(part: &'l Located, path: &mut Vec<&'l str>, findings: &mut
             findings.push(Finding {
                 rule: Rule::UnknownField,
                 line: mark.line,
+                column: None,
                 message: format!("{name:?} is no field here"),
                 hint: format!("the fields here are {}", fields.join(", ")),
             });
@@ -229,6 +242,7 @@ fn words_in_raw(text: &str, first: usize, findings: &mut Vec<Finding>) {
             findings.push(Finding {
                 rule: Rule::InvalidValue,
                 line: first + index,
+                column: None,
                 message: format!("{name}: {message}"),
                 hint: "write one of these words".to_owned(),
             });

@@ -87,6 +87,26 @@ rules! {
     IgnoredFields = "ignored-fields", Warning, "mustnothave with a name looks at nothing but the name";
     /// A field of older Velero or OADP.
     DeprecatedField = "deprecated-field", Warning, "A field of older versions of Velero or OADP";
+    /// A key of the ConfigMap that must be there.
+    ConfigMissing = "config-missing", Error, "A key of the ConfigMap that must be there is missing";
+    /// A value of the ConfigMap that YAML does not read as a text.
+    ConfigNotText = "config-not-text", Error, "A value of the ConfigMap that is no text, which the API server refuses";
+    /// A placeholder of the samples.
+    ConfigPlaceholder = "config-placeholder", Error, "A value of the ConfigMap still has a placeholder of the sample";
+    /// A value of the ConfigMap that cannot be read.
+    ConfigUnreadable = "config-unreadable", Error, "A value of the ConfigMap that is neither YAML nor base64";
+    /// A value of the ConfigMap that its key does not take.
+    ConfigInvalid = "config-invalid", Error, "A value of the ConfigMap that its key does not take";
+    /// A value of the ConfigMap that Velero or OADP refuses.
+    ConfigRefused = "config-refused", Error, "A value of the ConfigMap that Velero or the OADP operator would refuse";
+    /// Values of the ConfigMap that cannot be used together.
+    ConfigConflict = "config-conflict", Error, "Values of the ConfigMap that cannot be used together";
+    /// A key or field that nobody knows.
+    ConfigUnknown = "config-unknown", Warning, "A key or field of the ConfigMap that nobody knows";
+    /// A value of older versions.
+    ConfigObsolete = "config-obsolete", Warning, "A value of the ConfigMap in the words of older versions";
+    /// A value that may not be meant so.
+    ConfigDoubtful = "config-doubtful", Warning, "A value of the ConfigMap that works, but probably not as meant";
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ fn by_words(scene: &Scene<'_>, check: &Check<'_>, findings: &mut Vec<Finding>) {
 
 fn one(scene: &Scene<'_>, check: &Check<'_>, action: &Action<'_>, line: usize, findings: &mut Vec<Finding>) {
     let mut found = |rule: Rule, message: String, hint: &str| {
-        findings.push(Finding { rule, line, message, hint: hint.to_owned() });
+        findings.push(Finding { rule, line, column: None, message, hint: hint.to_owned() });
     };
     if action.end == End::Mixed {
         let (message, hint) = if action.hub {
@@ -263,6 +263,7 @@ fn report(text: &str, phase: Phase, place: &Place<'_, '_>, syntax: bool, finding
         findings.push(Finding {
             rule: Rule::UnknownFunction,
             line,
+            column: None,
             message: format!("there is no function {name:?}"),
             hint,
         });
@@ -277,6 +278,7 @@ fn report(text: &str, phase: Phase, place: &Place<'_, '_>, syntax: bool, finding
         findings.push(Finding {
             rule: Rule::TemplateSyntax,
             line,
+            column: None,
             message: format!("{cause}: blanks at the end of this line put the whole text into double quotes"),
             hint: "take the blanks away".to_owned(),
         });
@@ -285,6 +287,7 @@ fn report(text: &str, phase: Phase, place: &Place<'_, '_>, syntax: bool, finding
     findings.push(Finding {
         rule: Rule::TemplateSyntax,
         line: place.line(text, line),
+        column: None,
         message: cause.to_owned(),
         hint: match phase {
             Phase::Hub => "a template of the hub must be whole within one ConfigurationPolicy".to_owned(),

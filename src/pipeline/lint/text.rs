@@ -31,12 +31,14 @@ pub(super) fn unreadable(lines: &[&str], error: &YamlError) -> Finding {
         Some((index, _)) => Finding {
             rule: Rule::UnquotedTemplate,
             line: index + 1,
+            column: None,
             message: "YAML reads {{ as the beginning of a mapping".to_owned(),
             hint: "put the value into single quotes: '{{ … }}'; toInt, toBool and toLiteral take them away again".to_owned(),
         },
         None => Finding {
             rule: Rule::Yaml,
             line,
+            column: None,
             message: error.message.clone(),
             hint: "is the indentation right, and every quote closed?".to_owned(),
         },
@@ -50,6 +52,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
             findings.push(Finding {
                 rule: Rule::TrailingBlanks,
                 line,
+                column: None,
                 message: "blanks at the end of the line: the text is written in double quotes before its templates are \
                           carried out, and quotes inside them break"
                     .to_owned(),
@@ -61,6 +64,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
                 findings.push(Finding {
                     rule: Rule::QuotedListItem,
                     line: index + 1,
+                    column: None,
                     message: "the quotes stay, so the entry is a text".to_owned(),
                     hint: "give the whole list by one value: `list: '{{ … | toLiteral }}'`".to_owned(),
                 });
@@ -98,6 +102,7 @@ fn swallowed_lines(text: &str, first: usize, findings: &mut Vec<Finding>) {
             findings.push(Finding {
                 rule: Rule::SwallowedLine,
                 line: first + index,
+                column: None,
                 message: "the next line is glued to this one when the template is carried out".to_owned(),
                 hint: "put the value into single quotes; they are taken away again".to_owned(),
             });

@@ -44,6 +44,7 @@ fn finding(line: usize, message: String) -> Finding {
     Finding {
         rule: Rule::DeprecatedField,
         line,
+        column: None,
         message,
         hint: "Flotilla writes today's field; write it yourself, so that others read the same".to_owned(),
     }

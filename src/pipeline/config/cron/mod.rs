@@ -35,7 +35,7 @@ pub use self::problem::{CronError, Problem};
 pub use self::values::Field;
 
 /// Bytes that an expression may have.
-const LONGEST: usize = 1024;
+pub(super) const LONGEST: usize = 1024;
 
 /// A cron expression that has been understood.
 #[derive(Debug, Clone, PartialEq)]

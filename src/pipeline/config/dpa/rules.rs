@@ -122,6 +122,18 @@ impl Rules<'_, '_> {
             ),
             (false, true | false) => {}
         }
+        const MOVES: [&str; 3] = ["configuration", "velero", "defaultSnapshotMoveData"];
+        let agent = [AGENT, RESTIC]
+            .iter()
+            .any(|[first, second]| truth(spec, &[first, second, "enable"]) == Some(true));
+        if truth(spec, &MOVES) == Some(true) && !agent {
+            self.report(
+                Fault::Doubtful,
+                place(spec, &MOVES),
+                "moves the data of snapshots and enables no node agent, which does it",
+                "set configuration.nodeAgent: {enable: true, uploaderType: kopia}",
+            );
+        }
         if set(spec, &AGENT).is_some() {
             match text(spec, &TYPE) {
                 "restic" => self.report(
