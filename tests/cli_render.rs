@@ -230,7 +230,7 @@ fn an_input_without_clusters_or_policies_says_what_is_missing() {
 #[test]
 fn a_labelled_config_map_is_rendered_as_on_the_hub() {
     let files = files();
-    let demo = read(&project("configmaps/demo.yaml"));
+    let demo = read(std::path::Path::new(&project("configmaps/demo.yaml")));
     let labelled = demo.replace(
         "  namespace: flotilla-policies\n",
         "  namespace: flotilla-policies\n  labels: {flotilla.dev/protect: \"true\"}\n",
@@ -268,7 +268,7 @@ fn a_labelled_config_map_is_rendered_as_on_the_hub() {
     assert_eq!(alone.json()[0]["data"]["dpaAwsBackupCloudCredentials"], "<redacted>");
 
     let broken = write(files.directory.path(), "broken.yaml", &labelled.replace("24h0m0s", "a day"));
-    let ended = render(&[&broken]).with_code(1);
+    let ended = render(&[broken.as_str()]).with_code(1);
     assert!(
         ended.stderr.contains("hdr-app-configmap cannot be used, nothing is rendered"),
         "{}",

@@ -71,8 +71,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     for warning in &input.warnings {
         output::warning(warning);
     }
+    let is_configured = !input.rendered.is_empty() || !input.faults.is_empty();
     let has_clusters = input.fleet.cluster_names().next().is_some() || !options.clusters.is_empty();
-    if !has_clusters && !(input.rendered.is_empty() && input.faults.is_empty()) {
+    if is_configured && !has_clusters {
         return hub_objects(&input, options);
     }
     let clusters = chosen_clusters(&input, &options.clusters)?;
