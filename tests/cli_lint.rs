@@ -136,7 +136,7 @@ fn settings_are_looked_into_with_line_and_column() {
         ":9:58: error: dpaSpec: backupLocations[0] has provider \"s3\", which OADP does not know [config-refused]",
         ":10:16: error: dpaSpec: has backupLocations[0].velero.default that is a string",
         ":12:1: error: backupNSToBackup: has an entry that is not the name of a namespace, found \"Billing\"",
-        ":7:3: error: backupTTL: is missing [config-missing]",
+        ":7:3: error: backupTTL: is missing, expected a Go duration that is not negative",
     ] {
         assert!(text.stdout.contains(&format!("{file}{expected}")), "{expected}\n{}", text.stdout);
     }

@@ -133,17 +133,9 @@ fn broken_config_maps_give_exactly_these_findings() {
                 Place::Key | Place::Decoded(_) => None,
             })
             .collect();
-        if std::env::var_os("BLESS").is_some() {
-            println!("BLESS {}", json!({"file": file, "name": row.name, "expected": said, "at": at}));
-        }
         if said != row.expected || at != row.at {
             faults.push(format!("{file}: {}: {said:#?} at {at:?}", row.name));
         }
-        let is_broken = Config::read(&data).errors().next().is_some();
-        assert_eq!(
-            row.written.is_none() && Config::read(&data).config.is_none(),
-            is_broken && row.written.is_none()
-        );
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -168,7 +168,7 @@ impl Config {
         let config = reading.config();
         let mut findings = reading.findings;
         findings.extend(spelling::misspelt(data, |_| false));
-        findings.extend(cross::check(&with_defaults(&full), &cross::Used::All));
+        findings.extend(cross::check(&with_defaults(&full), &cross::Used::All, &findings));
         super::sort(&mut findings);
         let faulty = findings.iter().any(|finding| finding.severity() == Severity::Error);
         Read { config: config.filter(|_| !faulty), findings }
@@ -262,7 +262,7 @@ impl Reading<'_> {
         let schedule = self.read("backupSchedule", values::schedule);
         let time_to_live = self.read("backupTTL", values::time_to_live);
         let namespaces = self.read("backupNSToBackup", lists::included_namespaces);
-        let excluded_resources = self.read("backupExcludedResources", lists::exclusions);
+        let excluded_resources = self.read("backupExcludedResources", lists::excluded_resources);
         Some(Backup {
             prefix: prefix?,
             snapshot_volumes: snapshot_volumes?,
@@ -276,7 +276,7 @@ impl Reading<'_> {
     }
 
     fn restore(&mut self) -> Option<Restore> {
-        let excluded_namespaces = self.read("restoreNSToExcludeFromRestore", lists::exclusions);
+        let excluded_namespaces = self.read("restoreNSToExcludeFromRestore", lists::excluded_namespaces);
         let restore_volumes = self.read("restoreRestorePVs", values::boolean);
         let storage_classes_name = self.read("restoreStorageConfigName", values::object_name);
         let storage_classes = self.read(super::MAPPINGS_KEY, lists::storage_classes);

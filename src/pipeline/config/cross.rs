@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::diagnostic::{Diagnostic, Fault};
+use super::diagnostic::{Diagnostic, Fault, Severity};
 use super::placeholder::has_placeholder;
 use super::types::location_names;
 use super::values::parse_boolean;
-use crate::yaml::{self, Dialect};
+use crate::yaml::{self, Dialect, Mark};
 
 /// Longest name of a Schedule whose backups can be named: 62 less the 15 characters of the time.
 const LONGEST_SCHEDULE_NAME: usize = 47;
@@ -36,17 +36,33 @@ impl Used<'_> {
 struct Settings<'a> {
     data: &'a BTreeMap<String, String>,
     used: &'a Used<'a>,
+    /// Keys whose values are wrong by themselves.
+    faulty: BTreeSet<&'a str>,
 }
 
 impl<'a> Settings<'a> {
     /// A used value without placeholders.
     fn text(&self, key: &str) -> Option<&'a str> {
-        let value = self.data.get(key).filter(|value| self.used.has(key) && !has_placeholder(value))?;
-        Some(value.as_str())
+        let usable =
+            |value: &&String| self.used.has(key) && !self.faulty.contains(key) && !has_placeholder(value);
+        self.data.get(key).filter(usable).map(String::as_str)
     }
 
     fn boolean(&self, key: &str) -> Option<bool> {
         parse_boolean(self.text(key)?)
+    }
+
+    /// Where a part of the specification begins.
+    fn place(&self, path: &[&str]) -> Mark {
+        let text = self.data.get("dpaSpec").map(String::as_str).unwrap_or_default();
+        let Ok(document) = yaml::read_located(text, Dialect::Template) else { return Mark::START };
+        let mut part = &document;
+        for name in path {
+            let entry = name.parse().ok().and_then(|index: usize| part.entries().get(index));
+            let Some(next) = entry.or_else(|| part.field(name)) else { break };
+            part = next;
+        }
+        part.mark()
     }
 
     /// The specification, whose placeholders stay where they are.
@@ -56,9 +72,15 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Compares the settings.
-pub(super) fn check(data: &BTreeMap<String, String>, used: &Used<'_>) -> Vec<Diagnostic> {
-    let settings = Settings { data, used };
+/// Compares the settings; those that have an error of their own are passed over.
+pub(super) fn check(
+    data: &BTreeMap<String, String>,
+    used: &Used<'_>,
+    found: &[Diagnostic],
+) -> Vec<Diagnostic> {
+    let errors = found.iter().filter(|finding| finding.severity() == Severity::Error);
+    let faulty = errors.map(|finding| finding.key.as_str()).collect();
+    let settings = Settings { data, used, faulty };
     let mut findings = Vec::new();
     findings.extend(schedule_name(&settings));
     findings.extend(volumes(&settings));
@@ -173,7 +195,14 @@ fn credentials(settings: &Settings<'_>, specification: &Value) -> Option<Diagnos
                     ),
                 )
                 .found(name)
-                .hint(format!("dpaBackupCloudCredentialsName is {secret}")),
+                .hint(format!("dpaBackupCloudCredentialsName is {secret}"))
+                .at(settings.place(&[
+                    "backupLocations",
+                    &index.to_string(),
+                    "velero",
+                    "credential",
+                    "name",
+                ])),
             );
         }
         (field != CREDENTIALS_FIELD).then(|| {
@@ -184,6 +213,13 @@ fn credentials(settings: &Settings<'_>, specification: &Value) -> Option<Diagnos
             )
             .found(field)
             .hint(format!("the policies write the key {CREDENTIALS_FIELD}"))
+            .at(settings.place(&[
+                "backupLocations",
+                &index.to_string(),
+                "velero",
+                "credential",
+                "key",
+            ]))
         })
     })
 }
@@ -209,6 +245,13 @@ fn profile(settings: &Settings<'_>, specification: &Value) -> Option<Diagnostic>
             )
             .found(name)
             .hint("name one of the profiles in square brackets in the credentials file")
+            .at(settings.place(&[
+                "backupLocations",
+                &index.to_string(),
+                "velero",
+                "config",
+                "profile",
+            ]))
         })
     })
 }
@@ -224,6 +267,7 @@ fn first_location_name(settings: &Settings<'_>, specification: &Value) -> Option
         )
         .found(&names.join(", "))
         .hint("leave the name of the first of backupLocations out")
+        .at(settings.place(&["backupLocations", "0", "name"]))
     })
 }
 
@@ -271,10 +315,7 @@ mod tests {
             (vec![("backupDefaultVolumesToRestic", "true"), ("dpaSpec", &no_agent)], Some("no node agent")),
             (vec![("backupVolumeSnapshotLocation", "dpa-2")], Some("dpaSpec makes: dpa-1, own")),
             (vec![("dpaBackupCloudCredentialsName", "other")], Some("another Secret")),
-            (
-                vec![("dpaSpec", &wrong_field)],
-                Some("error: dpaSpec: backupLocations[0].credential names a key"),
-            ),
+            (vec![("dpaSpec", &wrong_field)], Some("backupLocations[0].credential names a key")),
             (vec![("dpaSpec", &named)], Some("no backup location dpa-1")),
             (vec![("backupVolumeSnapshotLocation", "<later>")], None),
         ] {
@@ -282,14 +323,18 @@ mod tests {
                 fitting.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
             data.extend(changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
             let used: BTreeSet<String> = data.keys().cloned().collect();
-            let findings: Vec<_> = check(&data, &Used::Only(&used)).iter().map(ToString::to_string).collect();
+            let findings: Vec<_> =
+                check(&data, &Used::Only(&used), &[]).iter().map(ToString::to_string).collect();
             match expected {
                 None => assert!(findings.is_empty(), "{changes:?}: {findings:?}"),
                 Some(part) => {
                     assert!(findings.len() == 1 && findings[0].contains(part), "{changes:?}: {findings:?}");
                 }
             }
-            assert!(check(&data, &Used::Only(&BTreeSet::new())).is_empty(), "unused keys are not compared");
+            assert!(
+                check(&data, &Used::Only(&BTreeSet::new()), &[]).is_empty(),
+                "unused keys are not compared"
+            );
         }
     }
 }

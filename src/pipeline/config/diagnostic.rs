@@ -151,14 +151,12 @@ impl Diagnostic {
 
     /// The cause without key, place and hint: what is wrong, what was found, what is expected.
     pub fn cause(&self) -> String {
-        let mut text = self.message.clone();
-        if let Some(found) = &self.found {
-            text.push_str(&format!(", found {found:?}"));
-        }
-        if !self.expected.is_empty() {
-            text.push_str(&format!(", expected {}", self.expected));
-        }
-        text
+        let found = self.found.as_ref().map(|found| format!(", found {found:?}")).unwrap_or_default();
+        let expected = match self.expected.as_str() {
+            "" => String::new(),
+            expected => format!(", expected {expected}"),
+        };
+        format!("{}{found}{expected}", self.message)
     }
 }
 

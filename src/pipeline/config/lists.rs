@@ -29,13 +29,27 @@ pub(super) fn document(subject: &mut Subject<'_>) -> Option<Located> {
         Ok(document) => Some(document),
         Err(error) => {
             let finding = subject
-                .finding(Fault::Unreadable, format!("is not YAML: {}", error.message))
+                .finding(Fault::Unreadable, format!("is not YAML: {}", plain(&error.message)))
                 .hint("check brackets, commas and quotes")
                 .at(error.mark.unwrap_or(Mark::START));
             subject.report(finding);
             None
         }
     }
+}
+
+/// What the reader says, without the place, which a finding has anyway, and without advice for programmers.
+fn plain(message: &str) -> &str {
+    let ends = [message.find(" at line "), message.find(", set ")];
+    let end = ends.into_iter().flatten().min().unwrap_or(message.len());
+    message.get(..end).unwrap_or(message)
+}
+
+/// A scalar as it stands in the value.
+fn written(text: &str, mark: Mark) -> String {
+    let line = text.lines().nth(mark.line - 1).unwrap_or_default();
+    let rest = line.chars().skip(mark.column - 1);
+    rest.take_while(|letter| !matches!(letter, ',' | ']' | '}')).collect::<String>().trim().to_owned()
 }
 
 /// The entries of a list of texts, each with its place.
@@ -48,21 +62,24 @@ fn texts(subject: &mut Subject<'_>, form: Form, example: &str) -> Vec<(String, M
             subject.text,
             message,
             form.expected(),
-            &format!("for example {example}, and [] for none"),
+            &format!("for example {example}"),
         );
         return Vec::new();
     };
     let mut texts = Vec::new();
     for entry in entries {
         let mark = entry.mark();
-        match entry.text() {
-            Some(text) => texts.push((text.to_owned(), mark)),
-            None => {
-                let value = entry.value();
-                let message = format!("must have texts only, one entry is {}", json_type(&value));
-                subject.invalid_entry(mark, &value.to_string(), message, "a text", "put it in quotes");
-            }
+        if let Some(text) = entry.text() {
+            texts.push((text.to_owned(), mark));
+            continue;
         }
+        let value = entry.value();
+        let message = format!("must have texts only, one entry is {}", json_type(&value));
+        let (found, hint) = match &entry.content {
+            Content::Scalar(_) => (written(subject.text, mark), "put it in quotes"),
+            Content::List(_) | Content::Mapping(_) => (value.to_string(), "write its texts one by one"),
+        };
+        subject.invalid_entry(mark, &found, message, "a text", hint);
     }
     texts
 }
@@ -144,13 +161,34 @@ pub(super) fn included_namespaces(subject: &mut Subject<'_>) -> Option<Vec<Names
     subject.unless_faulty(patterns)
 }
 
-pub(super) fn exclusions(subject: &mut Subject<'_>) -> Option<Vec<Exclusion>> {
-    let names = texts(subject, Form::ExcludedResources, "[\"one\", \"two\"]");
+pub(super) fn excluded_resources(subject: &mut Subject<'_>) -> Option<Vec<Exclusion>> {
+    let kinds = exclusions(subject, Form::ExcludedResources, "[\"events\", \"secrets\"], and [] for none");
+    let kinds = kinds.iter().map(|(kind, _)| Exclusion::checked(kind.as_str())).collect();
+    subject.unless_faulty(kinds)
+}
+
+pub(super) fn excluded_namespaces(subject: &mut Subject<'_>) -> Option<Vec<Exclusion>> {
+    let names = exclusions(subject, Form::ExcludedNamespaces, "[\"box-ns\"], and [] for none");
+    for (name, mark) in &names {
+        let is_right = dns::is_label(name) || (name.contains(['*', '?', '[']) && is_sound_glob(name));
+        let is_told = name == "*" || name.trim().is_empty() || name.contains(char::is_whitespace);
+        if !is_right && !is_told {
+            let message = "has an entry that is not the name of a namespace";
+            subject.invalid_entry(*mark, name, message, Form::Namespace.expected(), "");
+        }
+    }
+    let names = names.iter().map(|(name, _)| Exclusion::checked(name.as_str())).collect();
+    subject.unless_faulty(names)
+}
+
+/// What Velero refuses in every list of exclusions.
+fn exclusions(subject: &mut Subject<'_>, form: Form, example: &str) -> Vec<(String, Mark)> {
+    let names = texts(subject, form, example);
     for (name, mark) in &names {
         if name == "*" || name.trim().is_empty() {
             let finding = subject
                 .finding(Fault::Refused, "has an entry that Velero refuses in a list of exclusions")
-                .found(&format!("{name:?}"))
+                .found(name)
                 .hint("name what to exclude, and write [] for nothing")
                 .at(*mark);
             subject.report(finding);
@@ -160,8 +198,7 @@ pub(super) fn exclusions(subject: &mut Subject<'_>) -> Option<Vec<Exclusion>> {
         }
     }
     repeated(subject, &names);
-    let exclusions = names.iter().map(|(name, _)| Exclusion::checked(name.as_str())).collect();
-    subject.unless_faulty(exclusions)
+    names
 }
 
 pub(super) fn cluster_sets(subject: &mut Subject<'_>) -> Option<Vec<ClusterSetName>> {

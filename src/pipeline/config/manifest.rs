@@ -71,10 +71,13 @@ fn no_text(name: &str, value: &Located, document: &str) -> Diagnostic {
     let secret = sounds_secret(name) || table::find(name).is_some_and(table::Key::is_secret);
     match &value.content {
         _ if secret => finding.hint("put it in quotes"),
+        Content::Scalar(scalar) if scalar.is_null() => {
+            finding.hint(format!("for the empty text write {name}: \"\""))
+        }
         Content::Scalar(_) => {
             let written = written(document, value.mark());
             let hint = format!("put it in quotes, {name}: \"{written}\"");
-            if written.is_empty() { finding.hint(hint) } else { finding.found(&written).hint(hint) }
+            finding.found(&written).hint(hint)
         }
         Content::List(_) | Content::Mapping(_) => {
             finding.hint(format!("put all of it in single quotes, {name}: '...'"))
@@ -87,11 +90,5 @@ fn written(document: &str, mark: Mark) -> String {
     let line = document.lines().nth(mark.line - 1).unwrap_or_default();
     let rest: String = line.chars().skip(mark.column - 1).collect();
     let end = rest.find(" #").unwrap_or(rest.len());
-    let plain = rest[..end].trim();
-    // Of nothing at all, the place is that of what follows.
-    if plain.starts_with('#') || plain.contains(": ") || plain.ends_with(':') {
-        String::new()
-    } else {
-        plain.to_owned()
-    }
+    rest[..end].trim().to_owned()
 }

@@ -78,7 +78,7 @@ pub fn validate(data: &BTreeMap<String, String>, used: &BTreeSet<String>) -> Vec
         }
     }
     findings.extend(spelling::misspelt(data, |name| used.contains(name)));
-    findings.extend(cross::check(data, &cross::Used::Only(used)));
+    findings.extend(cross::check(data, &cross::Used::Only(used), &findings));
     sort(&mut findings);
     findings
 }

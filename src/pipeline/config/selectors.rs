@@ -24,7 +24,7 @@ pub(super) fn cluster_selector(subject: &mut Subject<'_>) -> Option<LabelSelecto
     for requirement in selector.requirements() {
         requirement_is_sound(subject, &requirement);
     }
-    if selector == LabelSelector::default() {
+    if selector == LabelSelector::default() && subject.findings.is_empty() {
         let finding = subject
             .finding(Fault::Doubtful, "selects every cluster of the cluster sets")
             .found(subject.text)

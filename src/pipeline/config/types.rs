@@ -54,7 +54,7 @@ checked_text! {
     Exclusion;
     /// Name of a ManagedClusterSet.
     ClusterSetName;
-    /// Name of a StorageClass.
+    /// Name of a storage class.
     StorageClassName;
 }
 
@@ -113,12 +113,12 @@ impl DataProtection {
         self.list("snapshotLocations")
     }
 
-    /// Names of the BackupStorageLocations that OADP makes of it.
+    /// Names of the backup storage locations that OADP makes of it.
     pub fn backup_location_names(&self, application: &ObjectName) -> Vec<String> {
         location_names(self.backup_locations(), application.as_str())
     }
 
-    /// Names of the VolumeSnapshotLocations that OADP makes of it.
+    /// Names of the volume snapshot locations that OADP makes of it.
     pub fn snapshot_location_names(&self, application: &ObjectName) -> Vec<String> {
         location_names(self.snapshot_locations(), application.as_str())
     }

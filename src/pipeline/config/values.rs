@@ -1,6 +1,6 @@
 //! Readers of single values: each takes the subject, gives the value, and reports all findings.
 
-use super::cron::{Cron, Older};
+use super::cron::{Cron, CronError, Field, Older};
 use super::diagnostic::Fault;
 use super::forms::Form;
 use super::go_duration::{GoDuration, GoDurationError};
@@ -8,6 +8,7 @@ use super::table::PINNED_VELERO;
 use super::types::{BackupSchedule, Channel, NamePrefix, Namespace, ObjectName, TimeToLive, VeleroVersion};
 use super::value::Subject;
 use crate::api::dns;
+use crate::yaml::Mark;
 
 /// What the template function `toBool` understands; it reads everything else as false without a word.
 pub(super) fn parse_boolean(value: &str) -> Option<bool> {
@@ -60,6 +61,7 @@ fn named(subject: &mut Subject<'_>, form: Form) -> Option<ObjectName> {
 }
 
 /// `Some(None)` for the empty text.
+#[expect(clippy::option_option, reason = "the outer one tells an error from a value, as in every reader")]
 pub(super) fn optional_object_name(subject: &mut Subject<'_>) -> Option<Option<ObjectName>> {
     if subject.text.is_empty() { Some(None) } else { named(subject, Form::OptionalObjectName).map(Some) }
 }
@@ -97,11 +99,37 @@ pub(super) fn schedule(subject: &mut Subject<'_>) -> Option<BackupSchedule> {
             Some(BackupSchedule { text: subject.text.to_owned(), cron })
         }
         Err(error) => {
-            let message = format!("is not a schedule, {error}");
-            subject.invalid(message, Form::Schedule.expected(), "for example 0 */1 * * *");
+            let (message, mark) = match &error {
+                CronError::Expression { problem, .. } => {
+                    (format!("is not a schedule, {problem}"), Mark::START)
+                }
+                CronError::Field { field, problem, .. } => (
+                    format!("is not a schedule, the {field} field: {problem}"),
+                    place_of(*field, subject.text),
+                ),
+            };
+            let expected = Form::Schedule.expected();
+            subject.invalid_entry(mark, subject.text, message, expected, "for example 0 */1 * * *");
             None
         }
     }
+}
+
+/// Where a field of a cron expression begins.
+fn place_of(field: Field, text: &str) -> Mark {
+    let zoned = text.starts_with("TZ=") || text.starts_with("CRON_TZ=");
+    let mut before = field.position() + usize::from(zoned);
+    let mut inside = false;
+    for (offset, letter) in text.char_indices() {
+        let begins = !inside && !letter.is_whitespace();
+        inside = !letter.is_whitespace();
+        match (begins, before) {
+            (true, 0) => return Mark::at(text, offset),
+            (true, _) => before -= 1,
+            (false, _) => {}
+        }
+    }
+    Mark::START
 }
 
 fn schedule_is_doubtful(subject: &mut Subject<'_>, cron: &Cron) {

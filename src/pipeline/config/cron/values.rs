@@ -24,6 +24,17 @@ impl Field {
     pub(super) const ALL: [Self; 5] =
         [Self::Minute, Self::Hour, Self::DayOfMonth, Self::Month, Self::DayOfWeek];
 
+    /// Its place in an expression, from 0.
+    pub const fn position(self) -> usize {
+        match self {
+            Self::Minute => 0,
+            Self::Hour => 1,
+            Self::DayOfMonth => 2,
+            Self::Month => 3,
+            Self::DayOfWeek => 4,
+        }
+    }
+
     const fn bounds(self) -> (u64, u64) {
         match self {
             Self::Minute => (0, 59),

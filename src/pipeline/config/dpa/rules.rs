@@ -103,6 +103,7 @@ impl Rules<'_, '_> {
     }
 
     fn node_agent(&mut self) {
+        const MOVES: [&str; 3] = ["configuration", "velero", "defaultSnapshotMoveData"];
         const RESTIC: [&str; 2] = ["configuration", "restic"];
         const AGENT: [&str; 2] = ["configuration", "nodeAgent"];
         const TYPE: [&str; 3] = ["configuration", "nodeAgent", "uploaderType"];
@@ -122,7 +123,6 @@ impl Rules<'_, '_> {
             ),
             (false, true | false) => {}
         }
-        const MOVES: [&str; 3] = ["configuration", "velero", "defaultSnapshotMoveData"];
         let agent = [AGENT, RESTIC]
             .iter()
             .any(|[first, second]| truth(spec, &[first, second, "enable"]) == Some(true));
@@ -336,6 +336,7 @@ impl Rules<'_, '_> {
     }
 
     fn aws(&mut self, path: &str, location: &Located) {
+        const HINT: &str = "set the region of the bucket, for example us-east-1";
         let url = text(location, &["config", "s3Url"]);
         let is_url = url.starts_with("http://") || url.starts_with("https://");
         if !(url.is_empty() || is_url || has_placeholder(url)) {
@@ -349,7 +350,6 @@ impl Rules<'_, '_> {
             return;
         }
         let mark = place(location, &["config"]);
-        const HINT: &str = "set the region of the bucket, for example us-east-1";
         let path_style = text(location, &["config", "s3ForcePathStyle"]) == "true"
             || truth(location, &["config", "s3ForcePathStyle"]) == Some(true);
         if path_style || !url.is_empty() {

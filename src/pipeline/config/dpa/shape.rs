@@ -238,7 +238,8 @@ fn refuse(subject: &mut Subject<'_>, path: &str, part: &Located, shape: Shape) {
         (List(_), _) => "put [ ] around it",
         (Any | Text | Word(_) | Truth | Whole | Duration | Base64 | Map(_) | Fields(_), _) => "",
     };
-    let finding = subject.finding(Fault::Refused, message).found(&value.to_string());
+    let shown = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let finding = subject.finding(Fault::Refused, message).found(&shown);
     subject.report(finding.expected(shape.expected()).hint(hint).at(part.mark()));
 }
 
