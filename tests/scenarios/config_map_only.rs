@@ -406,3 +406,27 @@ async fn a_deleted_config_map_takes_its_policies_and_nothing_on_a_cluster() {
 async fn an_unlabelled_config_map_takes_its_policies_and_nothing_on_a_cluster() {
     leaving(true).await;
 }
+
+/// `onDelete: remove`: with the ConfigMap goes what the hub made on the clusters, but for what gives access to backups.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_config_map_takes_velero_along_where_that_is_wished() {
+    let world = configured(&["c1"], &[("onDelete", "remove")]).await;
+    protect(&world, "c1").await;
+    world.hub.delete("ConfigMap", POLICIES, CONFIG_MAP).await;
+    let c1 = &world.clusters["c1"];
+    for (kind, name) in [("Schedule", SCHEDULE), ("DataProtectionApplication", "dpa")] {
+        c1.wait(&format!("{kind} to go"), kind, Some(VELERO), |objects| {
+            (!objects.contains_key(name)).then_some(())
+        })
+        .await;
+    }
+    world
+        .hub
+        .wait("the replicated policies to go", "Policy", Some("c1"), |policies| {
+            policies.is_empty().then_some(())
+        })
+        .await;
+    assert!(c1.get("Secret", VELERO, "cloud-credentials").await.is_some());
+    assert!(c1.get("Namespace", "", VELERO).await.is_some());
+    world.stop().await;
+}
