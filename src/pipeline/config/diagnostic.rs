@@ -116,14 +116,6 @@ impl Diagnostic {
         self.fault.severity()
     }
 
-    /// The place in the value; its beginning where the value as a whole is meant, or something inside base64.
-    pub const fn mark(&self) -> Mark {
-        match self.place {
-            Place::Value(mark) => mark,
-            Place::Key | Place::Decoded(_) => Mark::START,
-        }
-    }
-
     pub(super) fn found(mut self, text: &str) -> Self {
         self.found = Some(excerpt(text));
         self
