@@ -42,7 +42,7 @@ pub struct Effects {
     pub policy_sets: BTreeSet<Name>,
     /// Replicated policies that changed, by cluster: an evaluation, unless the worker wrote them itself.
     pub replicas: BTreeMap<String, BTreeSet<PolicyKey>>,
-    /// Root policies whose bindings changed: clusters that still have a replicated policy look at it again, selected or not.
+    /// Root policies that are gone or whose bindings changed: clusters that still have a replicated policy look at it again, selected or not.
     pub rebound: BTreeSet<PolicyKey>,
     /// Objects that cannot be read.
     pub malformed: Vec<(ObjectKey, ParseError)>,
@@ -298,6 +298,7 @@ impl Fleet {
         replace(&mut self.policies, root.clone(), policy);
         if gone {
             self.bound.remove(&root);
+            effects.rebound.insert(root.clone());
         } else {
             effects.join(self.rebind_one(&root));
             concerned.extend(self.clusters_of(&root));
