@@ -91,6 +91,7 @@ fuzz: ## run each fuzz target for a minute (FUZZ_SECONDS); needs nightly Rust an
 demo: ## the whole way on a stand-in fleet: back up on c1, restore on c2
 	$(CARGO) run --locked --release -- demo
 
-generate: ## write what follows from the sources: kustomize/crds, the tables of docs/reference/configmap.md
+generate: ## write what follows from the sources: kustomize/crds, policies, the tables of docs/reference/configmap.md
 	FLOTILLA_GENERATE=yes $(CARGO) test --locked --test definitions the_committed_definitions_are_those_of_the_types
+	FLOTILLA_GENERATE=yes $(CARGO) test --locked --test render_policies the_committed_policies_are_those_of_the_templates
 	FLOTILLA_GENERATE=yes $(CARGO) test --locked --test config the_page_has_the_table_of_keys

@@ -225,3 +225,54 @@ fn an_input_without_clusters_or_policies_says_what_is_missing() {
     let ended = render(&[&policies, &files.clusters, "--cluster", "c9"]).with_code(2);
     assert_eq!(ended.lines("hint:"), ["hint: it has c1, c2, c3"]);
 }
+
+/// A labelled ConfigMap alone is enough: with clusters for what goes there, without for what the hub makes of it.
+#[test]
+fn a_labelled_config_map_is_rendered_as_on_the_hub() {
+    let files = files();
+    let demo = read(std::path::Path::new(&project("configmaps/demo.yaml")));
+    let labelled = demo.replace(
+        "  namespace: flotilla-policies\n",
+        "  namespace: flotilla-policies\n  labels: {flotilla.dev/protect: \"true\"}\n",
+    );
+    let config = write(files.directory.path(), "labelled.yaml", &labelled);
+    let policies = project("policies");
+    let by_hand = render(&["-o", "json", &policies, &project("configmaps/demo.yaml"), &files.clusters]);
+    let rendered = render(&["-o", "json", &config, &files.clusters]).with_code(0);
+    let schedule = |list: &Value| object(list, "c1", "Schedule").unwrap()["spec"].clone();
+    assert_eq!(schedule(&rendered.json()), schedule(&by_hand.with_code(0).json()));
+
+    let alone = render(&["-o", "json", &config]).with_code(0);
+    let kinds: Vec<String> = alone
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|object| object["kind"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "ConfigMap",
+            "Policy",
+            "Policy",
+            "Policy",
+            "PolicySet",
+            "PolicySet",
+            "Placement",
+            "Placement",
+            "PlacementBinding",
+            "PlacementBinding"
+        ]
+    );
+    assert_eq!(alone.json()[0]["data"]["dpaAwsBackupCloudCredentials"], "<redacted>");
+
+    let broken = write(files.directory.path(), "broken.yaml", &labelled.replace("24h0m0s", "a day"));
+    let ended = render(&[broken.as_str()]).with_code(1);
+    assert!(
+        ended.stderr.contains("hdr-app-configmap cannot be used, nothing is rendered"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("backupTTL"), "{}", ended.stderr);
+}

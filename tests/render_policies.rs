@@ -463,3 +463,18 @@ fn every_check_of_the_three_policies_renders() {
         assert_eq!(count, 24);
     }
 }
+
+/// With `FLOTILLA_GENERATE` set, as `make generate` does, it writes the files instead.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test reads and writes files")]
+fn the_committed_policies_are_those_of_the_templates() {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("policies");
+    for (file, text) in flotilla::pipeline::sets::shipped_texts().unwrap() {
+        let path = directory.join(&file);
+        if std::env::var_os("FLOTILLA_GENERATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(committed, text, "policies/{file} is not what templates/ says: run `make generate`");
+    }
+}

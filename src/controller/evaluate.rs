@@ -28,6 +28,7 @@ use crate::pipeline::policy::templates::{self, Examined};
 use crate::pipeline::render::encryption::{self, EncryptionKeys};
 use crate::pipeline::render::lookup::{Answer, Lookup, Recording, Reference};
 use crate::pipeline::render::{Ambient, ClusterContext, RenderError, Renderer};
+use crate::pipeline::sets;
 
 /// What one evaluation looks at. Everything in it is a value or a snapshot.
 pub struct Subject<'a> {
@@ -211,18 +212,28 @@ fn canonical_dependencies(subject: &Subject<'_>) -> CanonicalDependencies {
     }
 }
 
-/// The configuration gate: a policy that reads `hdr-app-configmap` is not rendered from a missing or broken one.
+/// The configuration gate: a policy that reads `hdr-app-configmap`, or the copy that the hub accepted, is not rendered from a
+/// missing or broken one.
 fn configuration_fault(subject: &Subject<'_>, references: &BTreeSet<Reference>) -> Option<String> {
+    fault_of_config_map(subject, references, config::CONFIG_MAP_NAME)
+        .or_else(|| fault_of_config_map(subject, references, sets::ACCEPTED_NAME))
+}
+
+fn fault_of_config_map(
+    subject: &Subject<'_>,
+    references: &BTreeSet<Reference>,
+    name: &str,
+) -> Option<String> {
     let namespace = &subject.policy.metadata.namespace;
     let reference = Reference {
         gvk: GroupVersionKind::new("v1", "ConfigMap"),
         namespace: Some(namespace.clone()),
-        name: Some(config::CONFIG_MAP_NAME.to_owned()),
+        name: Some(name.to_owned()),
     };
     if !references.contains(&reference) {
         return None;
     }
-    let found = subject.hub.get(&reference.gvk, Some(namespace), config::CONFIG_MAP_NAME);
+    let found = subject.hub.get(&reference.gvk, Some(namespace), name);
     match found {
         Answer::Found(config_map) => {
             let data = config::with_aliases(&config_map_data(config_map.at(&["data"])));
@@ -233,23 +244,27 @@ fn configuration_fault(subject: &Subject<'_>, references: &BTreeSet<Reference>) 
                 .collect();
             (!errors.is_empty()).then(|| {
                 format!(
-                    "ConfigMap {namespace}/{} cannot be used, nothing is changed on cluster {}: {}",
-                    config::CONFIG_MAP_NAME,
+                    "ConfigMap {namespace}/{name} cannot be used, nothing is changed on cluster {}: {}",
                     subject.cluster.metadata.name,
                     errors.join("; ")
                 )
             })
         }
+        Answer::NotFound | Answer::KindNotInstalled if name == sets::ACCEPTED_NAME => Some(format!(
+            "ConfigMap {namespace}/{name} is gone from the hub, which makes it again while {} is there; nothing is changed \
+             on cluster {}",
+            config::CONFIG_MAP_NAME,
+            subject.cluster.metadata.name
+        )),
         Answer::NotFound | Answer::KindNotInstalled => Some(format!(
             "ConfigMap \"{}\" not found in namespace \"{namespace}\" on the hub: apply it there (see configmaps/); \
              nothing is changed on cluster {}",
             config::CONFIG_MAP_NAME,
             subject.cluster.metadata.name
         )),
-        Answer::Denied(reason) => Some(format!(
-            "ConfigMap {namespace}/{} on the hub cannot be read: {reason}",
-            config::CONFIG_MAP_NAME
-        )),
+        Answer::Denied(reason) => {
+            Some(format!("ConfigMap {namespace}/{name} on the hub cannot be read: {reason}"))
+        }
         Answer::NotYetKnown => None,
     }
 }

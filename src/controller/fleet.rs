@@ -42,6 +42,8 @@ pub struct Effects {
     pub policy_sets: BTreeSet<Name>,
     /// Replicated policies that changed, by cluster: an evaluation, unless the worker wrote them itself.
     pub replicas: BTreeMap<String, BTreeSet<PolicyKey>>,
+    /// Root policies that are gone or whose bindings changed: clusters that still have a replicated policy look at it again, selected or not.
+    pub rebound: BTreeSet<PolicyKey>,
     /// Objects that cannot be read.
     pub malformed: Vec<(ObjectKey, ParseError)>,
     /// When a toleration runs out.
@@ -65,6 +67,7 @@ impl Effects {
         self.placements.extend(other.placements);
         self.policies.extend(other.policies);
         self.policy_sets.extend(other.policy_sets);
+        self.rebound.extend(other.rebound);
         self.malformed.extend(other.malformed);
         self.requeue_at = [self.requeue_at, other.requeue_at].into_iter().flatten().min();
     }
@@ -252,6 +255,7 @@ impl Fleet {
                 effects.evaluate_one(&cluster, key.clone());
             }
             effects.policies.insert(key.clone());
+            effects.rebound.insert(key.clone());
         }
         effects
     }
@@ -309,6 +313,7 @@ impl Fleet {
         }
         if gone {
             self.bound.remove(&root);
+            effects.rebound.insert(root.clone());
         } else {
             effects.join(self.rebind_one(&root));
             concerned.extend(self.clusters_of(&root));

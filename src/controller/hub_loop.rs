@@ -16,6 +16,7 @@ use super::leader::{self, Candidate};
 use super::metrics::Metrics;
 use super::prepare;
 use super::reporter::{self, Reports};
+use super::sets;
 use super::source::{self, SourceOptions, Trigger};
 use super::worker::{Desk, Shared, Worker, covers};
 use crate::adapters::api_server::{ApiError, Change, Listener, WatchState};
@@ -85,8 +86,10 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     let mail: Arc<Inbox<HubMail>> = Arc::default();
-    let hub = Hub::connect(options.kubeconfig.as_deref(), listener(mail.clone())).await?;
+    let namespaces: Arc<Inbox<sets::Namespaces>> = Arc::default();
+    let hub = Hub::connect(options.kubeconfig.as_deref(), listener(mail.clone(), namespaces.clone())).await?;
     hub.watch().await?;
+    hub.watch_protected().await?;
     // A process that waits for its turn is as ready as it can be: an update of the Deployment must not wait for it.
     ready.store(true, Ordering::Release);
     if let Some(candidate) = &options.candidate {
@@ -110,6 +113,7 @@ pub async fn run(
     });
     let reports: Arc<Inbox<Reports>> = Arc::default();
     let reporter = spawn(reporter::run(shared.clone(), reports.clone()));
+    let sets = spawn(sets::run(shared.clone(), namespaces));
     let mut crew = Crew {
         shared,
         reports,
@@ -137,8 +141,7 @@ pub async fn run(
         }
     };
     tracing::info!("stopping");
-    drop(sources);
-    drop(reporter);
+    drop((reporter, sets, sources));
     ended
 }
 
@@ -167,14 +170,20 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<(
     AbortOnDropHandle::new(tokio::spawn(task))
 }
 
-fn listener(mail: Arc<Inbox<HubMail>>) -> Listener {
+fn listener(mail: Arc<Inbox<HubMail>>, namespaces: Arc<Inbox<sets::Namespaces>>) -> Listener {
     Arc::new(move |key, change| match change {
-        Change::Object(object) if key.selector.is_some() => mail.post(|mail| {
-            mail.secrets.insert(object);
-        }),
-        Change::Object(object) => mail.post(|mail| {
-            mail.objects.insert(object);
-        }),
+        Change::Object(object) => {
+            sets::notice(&namespaces, &object);
+            match (&key.selector, object.gvk.kind.as_str()) {
+                (Some(_), "Secret") => mail.post(|mail| {
+                    mail.secrets.insert(object);
+                }),
+                (Some(_), _) => {}
+                (None, _) => mail.post(|mail| {
+                    mail.objects.insert(object);
+                }),
+            }
+        }
         Change::Malformed { name, message } => {
             tracing::error!(
                 kind = key.gvk.kind,
@@ -309,8 +318,26 @@ impl Crew {
         }
     }
 
-    fn act(&mut self, effects: Effects) {
+    /// Where a policy was before its bindings changed, it is looked at again.
+    fn wake_remnants(&self, effects: &mut Effects) {
+        if effects.rebound.is_empty() {
+            return;
+        }
+        let snapshot = self.shared.hub.connection().snapshot();
+        let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
+        for policy in &effects.rebound {
+            let name = policy.replicated_name();
+            for cluster in fleet.cluster_names() {
+                if matches!(snapshot.get(&HubKind::Policy.gvk(), Some(cluster), &name), Answer::Found(_)) {
+                    effects.evaluate.entry(cluster.to_owned()).or_default().add(policy.clone());
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, mut effects: Effects) {
         self.watch_scores();
+        self.wake_remnants(&mut effects);
         for (_, error) in &effects.malformed {
             tracing::error!(
                 kind = error.kind,

@@ -15,6 +15,7 @@ mod metrics;
 pub mod prepare;
 mod reporter;
 mod retry;
+mod sets;
 mod source;
 mod spellings;
 mod turn;

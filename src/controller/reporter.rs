@@ -302,7 +302,13 @@ async fn report_policy_set(shared: &Shared, name: &Name) -> Result<(), ApiError>
         })
         .collect();
     let clusters: BTreeSet<&str> = clusters.iter().map(String::as_str).collect();
-    let status = policy_set_status(&set, &policies, &placement, &clusters);
+    let mut status = policy_set_status(&set, &policies, &placement, &clusters);
+    if let Some(fault) = object.annotation(names::CONFIGURATION_FAULT_ANNOTATION) {
+        status.status_message = match status.status_message.as_str() {
+            "" => fault.to_owned(),
+            message => format!("{fault}; {message}"),
+        };
+    }
     shared.hub.write_status(&object, &json!(status)).await?;
     Ok(())
 }

@@ -10,5 +10,6 @@ pub mod placement;
 pub mod plan;
 pub mod policy;
 pub mod render;
+pub mod sets;
 pub mod source;
 pub mod url;

@@ -29,6 +29,17 @@ pub fn deletion(key: &ObjectKey, allow_destructive: bool) -> DeletionVerdict {
     }
 }
 
+/// Judges the deletion of an object that a policy made, on a cluster from which a user had all of it removed
+/// ([`super::departure::Departure::Remove`]): the machinery of Velero may go, what holds data or access to data may not.
+pub fn removal(key: &ObjectKey, allow_destructive: bool) -> DeletionVerdict {
+    let is_machinery = matches!(
+        (key.gvk.group.as_str(), key.gvk.kind.as_str()),
+        (super::OADP_GROUP, "DataProtectionApplication")
+            | ("operators.coreos.com", "Subscription" | "OperatorGroup")
+    );
+    if is_machinery { DeletionVerdict::Allowed } else { deletion(key, allow_destructive) }
+}
+
 /// What goes with an object of the kind; `None` when it can be made again from the policy.
 fn loss(group: &str, kind: &str) -> Option<&'static str> {
     let loss = match (group, kind) {

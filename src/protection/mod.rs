@@ -3,6 +3,7 @@
 //! Takes rendered and observed objects as values; gives checks, translations for the version on the cluster,
 //! and what is held back with its reason. Must not touch: clients, the clock, templates.
 
+pub mod departure;
 pub mod guard;
 pub mod hub_target;
 pub mod names;

@@ -24,6 +24,7 @@ mod support;
 mod access;
 mod changes;
 mod collisions;
+mod config_map_only;
 mod configurations;
 mod dry_runs;
 mod hooks;

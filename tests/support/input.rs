@@ -71,7 +71,7 @@ pub fn config_map(preset: &str) -> String {
     };
     let text = fill_in(&read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file)), "pacman-ns");
     let mut document = yaml::read_documents(&text).unwrap().remove(0);
-    document["metadata"].as_object_mut().unwrap().remove("namespace");
+    document["metadata"].as_object_mut().unwrap().retain(|field, _| field == "name");
     document["data"]["backupPrefix"] = json!(prefix);
     document["data"]["backupSchedule"] = json!("0 */1 * * *");
     document["data"]["backupTTL"] = json!("240h0m0s");

@@ -1,6 +1,9 @@
 //! Carries out the steps of a plan, one after the other, each preconditioned on what the plan saw.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use serde_json::json;
 
 use crate::adapters::api_server::{ApiError, Connection, Mode};
 use crate::api::object::{Manifest, ObjectKey};
@@ -50,6 +53,27 @@ pub async fn prune(connection: &Connection, plans: &[PrunePlan]) -> Pushed {
     for plan in plans {
         let result = take_prune(connection, plan, &mut pushed).await;
         pushed.pruned.push(result);
+    }
+    pushed
+}
+
+/// Pauses Schedules of Velero, each as it was seen.
+pub async fn pause(connection: &Connection, schedules: &[Arc<Manifest>]) -> Pushed {
+    let mut pushed = Pushed::default();
+    for schedule in schedules {
+        let Some(key) = schedule.key() else { continue };
+        let mut spec = schedule.at(&["spec"]).cloned().unwrap_or_else(|| json!({}));
+        spec["paused"] = json!(true);
+        let paused = schedule.as_ref().clone().with_field("spec", Some(spec));
+        let paused = match connection.replace(&paused, Mode::Real).await {
+            Ok(_) => Ok(()),
+            Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => {
+                stale(connection, &key, &mut pushed).await;
+                Ok(())
+            }
+            Err(error) => Err(note(&error, &mut pushed)),
+        };
+        pushed.pruned.push(Some(paused));
     }
     pushed
 }

@@ -7,6 +7,7 @@ mod decisions;
 mod events;
 mod lease;
 pub mod membership;
+mod rendered;
 mod replicas;
 mod service_accounts;
 mod sources;
@@ -27,6 +28,7 @@ pub use sources::SecretFault;
 use crate::adapters::api_server::kubeconfig::KubeconfigError;
 use crate::adapters::api_server::{ApiError, Connection, Depth, Listener, ObjectWatch, WatchKey, WatchState};
 use crate::api::object::{GroupVersionKind, Manifest};
+use crate::api::ocm::names::PROTECT_LABEL;
 
 /// A hub that cannot be used.
 #[derive(Debug, Error)]
@@ -184,6 +186,26 @@ impl Hub {
             WatchState::KindGone => Err(missing()),
             WatchState::Failing { message, .. } => Err(message),
         }
+    }
+
+    /// Watches the ConfigMaps that ask for their policies to be rendered, and waits for the first list.
+    pub async fn watch_protected(&self) -> Result<(), HubError> {
+        let key = WatchKey {
+            gvk: GroupVersionKind::new("v1", "ConfigMap"),
+            namespace: None,
+            selector: Some(format!("{PROTECT_LABEL}=true")),
+            depth: Depth::Whole,
+        };
+        match self.connection.watch(key).await {
+            Ok(Some(watch)) => settle(vec![("ConfigMap".to_owned(), watch)]).await,
+            Ok(None) => Err(HubError::KindMissing { kind: "v1 ConfigMap".to_owned() }),
+            Err(source) => Err(HubError::Watch { kind: "ConfigMap".to_owned(), source }),
+        }
+    }
+
+    /// The ConfigMaps that ask for their policies to be rendered, while they are watched.
+    pub fn protected_config_maps(&self) -> Vec<Arc<Manifest>> {
+        self.connection.selected(&GroupVersionKind::new("v1", "ConfigMap"))
     }
 
     async fn start_credentials(&self) -> Result<Vec<(String, Arc<ObjectWatch>)>, HubError> {

@@ -10,7 +10,7 @@ use crate::api::ocm::policy::PolicyStatus;
 use crate::pipeline::compare::changes;
 
 /// Where Flotilla's own annotations are.
-const OWN_PREFIX: &str = "flotilla.dev/";
+pub(super) const OWN_PREFIX: &str = "flotilla.dev/";
 
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,8 +59,9 @@ impl Hub {
         let mut metadata = Map::new();
         let mut is_noted = true;
         for field in ["labels", "annotations"] {
-            if let Some(changes) = corrections(existing.at(&["metadata", field]), &desired["metadata"][field])
-            {
+            let others = |name: &str| !name.starts_with(OWN_PREFIX);
+            let found = corrections(existing.at(&["metadata", field]), &desired["metadata"][field], others);
+            if let Some(changes) = found {
                 is_noted &= changes.keys().all(|name| name.starts_with(OWN_PREFIX));
                 metadata.insert(field.to_owned(), Value::Object(changes));
             }
@@ -101,13 +102,17 @@ impl Hub {
     }
 }
 
-/// Entries that are missing, different, or not wanted; the latter as null. Annotations of Flotilla's own are not removed.
-fn corrections(existing: Option<&Value>, desired: &Value) -> Option<Map<String, Value>> {
+/// Entries that are missing or different, and as null those that are not desired and count as surplus.
+pub(super) fn corrections(
+    existing: Option<&Value>,
+    desired: &Value,
+    is_surplus: impl Fn(&str) -> bool,
+) -> Option<Map<String, Value>> {
     let entries = |of: Option<&'_ Value>| of.and_then(Value::as_object).cloned().unwrap_or_default();
     let (existing, desired) = (entries(existing), entries(Some(desired)));
     let surplus = existing
         .keys()
-        .filter(|name| !desired.contains_key(*name) && !name.starts_with(OWN_PREFIX))
+        .filter(|name| !desired.contains_key(*name) && is_surplus(name))
         .map(|name| (name.clone(), Value::Null));
     let wanted = desired
         .iter()
@@ -124,9 +129,10 @@ mod tests {
     #[test]
     fn what_others_put_on_a_replica_is_reverted() {
         let existing = json!({"a": "1", "b": "x", "theirs": "y", "flotilla.dev/inventory": "{}"});
-        let found = corrections(Some(&existing), &json!({"a": "1", "b": "2", "c": "3"}));
+        let others = |name: &str| !name.starts_with(OWN_PREFIX);
+        let found = corrections(Some(&existing), &json!({"a": "1", "b": "2", "c": "3"}), others);
         assert_eq!(Value::Object(found.unwrap()), json!({"b": "2", "c": "3", "theirs": null}));
-        assert_eq!(corrections(Some(&json!({"a": "1"})), &json!({"a": "1"})), None);
-        assert_eq!(corrections(None, &json!({})), None);
+        assert_eq!(corrections(Some(&json!({"a": "1"})), &json!({"a": "1"}), others), None);
+        assert_eq!(corrections(None, &json!({}), others), None);
     }
 }

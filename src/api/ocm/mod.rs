@@ -108,4 +108,14 @@ pub mod names {
     pub const INVENTORY_ANNOTATION: &str = "flotilla.dev/inventory";
     /// Opt-in to deletions that may lose data.
     pub const ALLOW_DESTRUCTIVE_ANNOTATION: &str = "flotilla.dev/allow-destructive";
+    /// On the ConfigMap of a configuration, with the value `true`: the hub renders its policies.
+    pub const PROTECT_LABEL: &str = "flotilla.dev/protect";
+    /// On what the hub rendered: `<namespace>/<name>` of the ConfigMap. Copied to replicated policies with other annotations.
+    pub const RENDERED_FROM_ANNOTATION: &str = "flotilla.dev/rendered-from";
+    /// On a rendered PolicySet: why the newest version of its ConfigMap is not in force.
+    pub const CONFIGURATION_FAULT_ANNOTATION: &str = "flotilla.dev/configuration-fault";
+    /// On a rendered Policy: what becomes of what it made on a cluster that is deselected.
+    pub const ON_DESELECT_ANNOTATION: &str = "flotilla.dev/on-deselect";
+    /// On a rendered Policy: what becomes of what it made on clusters when its ConfigMap goes.
+    pub const ON_DELETE_ANNOTATION: &str = "flotilla.dev/on-delete";
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::configuration;
 use crate::adapters::hub::HubKind;
 use crate::adapters::source::{self, Found, Gathered, ObjectLookup, is_namespaced};
 use crate::api::object::{Manifest, ObjectKey};
@@ -20,6 +21,10 @@ pub(super) struct Input {
     pub(super) fleet: Fleet,
     /// All objects, for look-ups of templates.
     pub(super) objects: ObjectLookup,
+    /// What is rendered from labelled ConfigMaps.
+    pub(super) rendered: Vec<Manifest>,
+    /// Why nothing is rendered from one of them.
+    pub(super) faults: Vec<String>,
     /// What cannot be used.
     pub(super) errors: Vec<String>,
     /// What may be a mistake.
@@ -58,7 +63,13 @@ impl Input {
             }
             objects.insert(key, Found { manifest, place });
         }
-        let mut manifests: Vec<Manifest> = objects.into_values().map(|found| found.manifest).collect();
+        let mut objects: BTreeMap<ObjectKey, Manifest> =
+            objects.into_iter().map(|(key, found)| (key, found.manifest)).collect();
+        let configurations = configuration::render(&objects);
+        warnings.extend(configurations.warnings);
+        let keyed = configurations.rendered.iter().filter_map(|object| Some((object.key()?, object.clone())));
+        objects.extend(keyed);
+        let mut manifests: Vec<Manifest> = objects.into_values().collect();
         let (assumed, notes) = assumed_bindings(&manifests);
         manifests.extend(assumed);
         let mut fleet = Fleet::default();
@@ -71,7 +82,15 @@ impl Input {
             }
         }
         fleet.scores_read(Ok(()), now);
-        Self { fleet, objects: ObjectLookup::new(manifests), errors, warnings, notes }
+        Self {
+            fleet,
+            objects: ObjectLookup::new(manifests),
+            rendered: configurations.rendered,
+            faults: configurations.faults,
+            errors,
+            warnings,
+            notes,
+        }
     }
 
     /// Why no placement of a policy selects the cluster, a sentence per placement.

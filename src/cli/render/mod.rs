@@ -1,5 +1,6 @@
 //! `flotilla render`: what would be pushed to each cluster, from files alone.
 
+mod configuration;
 mod entry;
 mod input;
 
@@ -31,12 +32,14 @@ Examples:
   flotilla render policies configmaps/demo.yaml clusters.yaml
   flotilla render -n flotilla-policies policies config.yaml clusters.yaml --cluster c1 -o json
   kubectl kustomize policies | flotilla render -n flotilla-policies - clusters.yaml
+  flotilla render configmaps/pv-snap.yaml
 
 The input needs the policies, their sets, placements and bindings, the objects that they look up on the hub (a ConfigMap, as
 a rule), and ManagedClusters with labels; in any order, from files and directories. Look-ups on the clusters find nothing,
-and every dependency counts as compliant.
+and every dependency counts as compliant. From a ConfigMap hdr-app-configmap with the label flotilla.dev/protect the policies
+are rendered as the hub does it; without any ManagedCluster they are what is printed.
 
-Exit codes: 0 rendered, 1 a policy cannot be rendered, 2 the input cannot be read.";
+Exit codes: 0 rendered, 1 a policy or a labelled ConfigMap cannot be rendered, 2 the input cannot be read.";
 
 /// Render policies offline: what would be pushed to each cluster
 #[derive(Debug, Args)]
@@ -62,11 +65,16 @@ pub(crate) struct Options {
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> Outcome {
     let input = Input::read(&options.paths, &options.namespace, clock::now());
-    for error in &input.errors {
+    for error in input.errors.iter().chain(&input.faults) {
         output::error(error);
     }
     for warning in &input.warnings {
         output::warning(warning);
+    }
+    let is_configured = !input.rendered.is_empty() || !input.faults.is_empty();
+    let has_clusters = input.fleet.cluster_names().next().is_some() || !options.clusters.is_empty();
+    if is_configured && !has_clusters {
+        return hub_objects(&input, options);
     }
     let clusters = chosen_clusters(&input, &options.clusters)?;
     if input.fleet.policies().next().is_none() {
@@ -91,11 +99,34 @@ pub(crate) fn run(options: &Options) -> Outcome {
         }
     }
     output::data(&entry::text(&entries, options.output)?)?;
-    let failed = entries.iter().any(|entry| entry.errors == Errors::Some);
+    let failed = !input.faults.is_empty() || entries.iter().any(|entry| entry.errors == Errors::Some);
     Ok(match (input.errors.is_empty(), failed) {
         (false, _) => Exit::Error,
         (true, true) => Exit::Findings,
         (true, false) => Exit::Success,
+    })
+}
+
+/// Without clusters: what the hub would render from the ConfigMap itself.
+fn hub_objects(input: &Input, options: &Options) -> Outcome {
+    let objects: Vec<_> =
+        input.rendered.iter().map(|object| configuration::shown(object, options.show_secrets)).collect();
+    let text = match options.output {
+        Structured::Json => output::document_text(&objects, Structured::Json)?,
+        Structured::Yaml => {
+            let mut text = String::new();
+            for object in &objects {
+                text.push_str("---\n");
+                text.push_str(&output::document_text(object, Structured::Yaml)?);
+            }
+            text
+        }
+    };
+    output::data(&text)?;
+    Ok(match (input.errors.is_empty(), input.faults.is_empty()) {
+        (false, _) => Exit::Error,
+        (true, false) => Exit::Findings,
+        (true, true) => Exit::Success,
     })
 }
 

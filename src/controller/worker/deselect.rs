@@ -9,10 +9,13 @@ use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::cluster;
 use crate::adapters::hub::EventKind;
 use crate::api::object::Manifest;
+use crate::api::ocm::names;
 use crate::api::ocm::policy::Policy;
 use crate::clock;
+use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::{PruneAction, prune};
 use crate::pipeline::policy::PolicyKey;
+use crate::protection::departure::{self, Departure, Remnant};
 
 impl Worker {
     /// The policy is not placed here any more. What it created goes only if a person took the cluster out (decision 7).
@@ -44,15 +47,47 @@ impl Worker {
                 return Ok(Outcome::Settled);
             }
         };
+        let departure = self.departure(key, policy.as_deref(), &replica);
+        let destructive = match departure {
+            // The wish outlives the policy.
+            Departure::Remove => policy.as_deref().map_or_else(
+                || replica.annotation(names::ALLOW_DESTRUCTIVE_ANNOTATION) == Some("true"),
+                allows_destructive,
+            ),
+            Departure::Ordinary | Departure::Nothing | Departure::Pause => {
+                policy.as_deref().is_some_and(allows_destructive)
+            }
+        };
+        match departure {
+            Departure::Ordinary | Departure::Remove => {}
+            Departure::Nothing => {
+                let reason = if policy.is_some() {
+                    self.keep_claims(key, &replica);
+                    "nothing binds it, and that is not how a rendered policy is taken off a cluster"
+                } else {
+                    // Nobody wants it any more: another configuration may have what is left.
+                    self.forget_claims(key);
+                    "its ConfigMap is gone or asks for nothing any more, and onDelete is keep"
+                };
+                self.announce_doubt(key, policy.as_deref(), &replica, reason).await;
+                return Ok(Outcome::Settled);
+            }
+            Departure::Pause => return self.pause(key, policy.as_deref(), &replica, &inventory).await,
+        }
         let root = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
             fleet.last_version(key, &self.name)
         };
-        let destructive = policy.as_deref().is_some_and(allows_destructive);
         let standing = prepare::standing(root.as_deref(), &replica, &inventory);
         let mut plans = loop {
             let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
-            match prune::deselected(&inventory, &standing, destructive, &link.connection.snapshot()) {
+            let snapshot = link.connection.snapshot();
+            let planned = if departure == Departure::Remove {
+                prune::removed(&inventory, destructive, &snapshot)
+            } else {
+                prune::deselected(&inventory, &standing, destructive, &snapshot)
+            };
+            match planned {
                 Ok(plans) => break plans,
                 Err(waiting) => {
                     if let Ensured::Disconnected(reason) = link.connection.ensure(&waiting.references).await {
@@ -109,6 +144,64 @@ impl Worker {
         }
         self.shared.hub.delete_replica(&replica).await?;
         self.forget_policy(key);
+        Ok(Outcome::Settled)
+    }
+}
+
+impl Worker {
+    /// How the policy leaves this cluster, by the user's wish for what the hub rendered.
+    fn departure(&self, key: &PolicyKey, policy: Option<&Policy>, replica: &Manifest) -> Departure {
+        let Some(policy) = policy else {
+            return departure::departure(&replica.annotations(), Remnant::Gone);
+        };
+        let bound = {
+            let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
+            !fleet.bindings(key).is_empty()
+        };
+        let remnant = if bound { Remnant::Bound } else { Remnant::Unbound };
+        departure::departure(&policy.metadata.annotations, remnant)
+    }
+
+    /// The Schedules are paused, and all else stays. The replicated policy remembers what is the policy's own, so that it can
+    /// go on, or leave for good.
+    async fn pause(
+        &mut self,
+        key: &PolicyKey,
+        policy: Option<&Policy>,
+        replica: &Manifest,
+        inventory: &Inventory,
+    ) -> Result<Outcome, ApiError> {
+        self.keep_claims(key, replica);
+        let schedules = loop {
+            let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
+            match prune::running_schedules(inventory, &link.connection.snapshot()) {
+                Ok(schedules) => break schedules,
+                Err(waiting) => {
+                    if let Ensured::Disconnected(reason) = link.connection.ensure(&waiting.references).await {
+                        return Ok(Outcome::Disconnected(reason));
+                    }
+                }
+            }
+        };
+        if schedules.is_empty() {
+            return Ok(Outcome::Settled);
+        }
+        let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
+        let pushed = cluster::pause(&link.connection, &schedules).await;
+        if let Some(reason) = pushed.disconnected {
+            return Ok(Outcome::Disconnected(reason));
+        }
+        if pushed.stale {
+            return Ok(Outcome::Stale);
+        }
+        if pushed.pruned.iter().flatten().any(Result::is_err) {
+            return Ok(Outcome::Refused);
+        }
+        let names: Vec<&str> = schedules.iter().filter_map(|schedule| schedule.name()).collect();
+        let message =
+            format!("Policy {key} left cluster {}; paused there: Schedule {}", self.name, names.join(", "));
+        tracing::info!(cluster = self.name, policy = %key, message, "paused");
+        self.announce_departure(policy, replica, (EventKind::Normal, "Paused"), message).await;
         Ok(Outcome::Settled)
     }
 }

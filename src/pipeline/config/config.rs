@@ -176,7 +176,7 @@ impl Config {
 }
 
 /// The data with the default of every key that was left out.
-fn with_defaults(data: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub fn with_defaults(data: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut data = data.clone();
     for key in table::KEYS {
         if let Some(default) = key.default() {

@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::value::Subject;
 
-pub use config::{Backup, Clusters, Config, Installation, Read, Restore, Storage};
+pub use config::{Backup, Clusters, Config, Installation, Read, Restore, Storage, with_defaults};
 pub use diagnostic::{Diagnostic, Fault, Place, Severity};
 pub use forms::Form;
 pub use page::key_table;

@@ -308,7 +308,8 @@ pub const KEYS: &[Key] = &[
         Form::OnDeselect,
         Default("keep"),
         "pause",
-        "What becomes of the Schedules on a cluster that is no longer selected.",
+        "What becomes of a cluster that is no longer selected. `keep`: its Schedule goes, and Velero, credentials, namespace \
+         and backups stay; `pause`: its Schedule stays, paused; `remove`: Velero goes too.",
     ),
     key(
         "onDelete",

@@ -248,13 +248,13 @@ words! {
         Short = "short",
     }
 
-    /// Key `onDeselect`: what becomes of Schedules on a cluster that is no longer selected.
+    /// Key `onDeselect`: what becomes of a cluster that is no longer selected.
     OnDeselect {
-        /// They go on.
+        /// Its Schedule goes; Velero, credentials, namespace and backups stay.
         Keep = "keep",
-        /// They are paused.
+        /// Its Schedule stays, paused, and all else too.
         Pause = "pause",
-        /// They are deleted.
+        /// What the policies made is removed; namespaces, credentials and backups stay unless deletions are allowed.
         Remove = "remove",
     }
 

@@ -1,11 +1,14 @@
 //! Objects that a check wrote earlier and no longer wants, and those of a policy that leaves a cluster.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::check::Situation;
 use super::inventory::{Entry, Inventory};
 use super::{PruneAction, PrunePlan, Waiting};
-use crate::api::object::ObjectKey;
+use crate::api::object::{Manifest, ObjectKey};
 use crate::api::ocm::configuration_policy::PruneObjectBehavior;
 use crate::pipeline::policy::checks::{Check, Remediation};
 use crate::pipeline::policy::standing::Standing;
@@ -36,7 +39,8 @@ pub(super) fn leftovers(
         } else if check.remediation == Remediation::Inform {
             PruneAction::Forget
         } else {
-            match action(entry, check.prune, situation.allow_destructive, situation.observed) {
+            let judge = |key: &ObjectKey| guard::deletion(key, situation.allow_destructive);
+            match action(entry, check.prune, &judge, situation.observed) {
                 Ok(action) => action,
                 Err(reference) => {
                     waiting.references.insert(reference);
@@ -66,7 +70,8 @@ pub fn deselected(
             continue;
         }
         let behaviour = standing.and_then(|standing| standing.prune).unwrap_or(check.prune);
-        match action(entry, behaviour, allow_destructive, observed) {
+        let judge = |key: &ObjectKey| guard::deletion(key, allow_destructive);
+        match action(entry, behaviour, &judge, observed) {
             Ok(action) => plans.push(PrunePlan { entry: entry.clone(), action }),
             Err(reference) => {
                 waiting.references.insert(reference);
@@ -74,6 +79,73 @@ pub fn deselected(
         }
     }
     if waiting.references.is_empty() { Ok(plans) } else { Err(waiting) }
+}
+
+/// What becomes of everything that a policy made on a cluster from which a user had all of it removed: the last thing that was
+/// made goes first.
+pub fn removed(
+    inventory: &Inventory,
+    allow_destructive: bool,
+    observed: &dyn Lookup,
+) -> Result<Vec<PrunePlan>, Waiting> {
+    let mut plans = Vec::new();
+    let mut waiting = Waiting::default();
+    for (_, check, entry) in inventory.entries() {
+        let behaviour = match check.prune {
+            PruneObjectBehavior::None | PruneObjectBehavior::DeleteIfCreated => {
+                PruneObjectBehavior::DeleteIfCreated
+            }
+            PruneObjectBehavior::DeleteAll => PruneObjectBehavior::DeleteAll,
+        };
+        let judge = |key: &ObjectKey| guard::removal(key, allow_destructive);
+        match action(entry, behaviour, &judge, observed) {
+            Ok(action) => plans.push(PrunePlan { entry: entry.clone(), action }),
+            Err(reference) => {
+                waiting.references.insert(reference);
+            }
+        }
+    }
+    plans.sort_by_key(|plan| removal_rank(&plan.entry.key()));
+    if waiting.references.is_empty() { Ok(plans) } else { Err(waiting) }
+}
+
+/// What is removed first: an operator outlives what it looks after, and a namespace what is in it.
+fn removal_rank(key: &ObjectKey) -> u8 {
+    match key.gvk.kind.as_str() {
+        "Namespace" => 3,
+        "Subscription" | "OperatorGroup" | "Secret" => 2,
+        "DataProtectionApplication" => 1,
+        _ => 0,
+    }
+}
+
+/// The Schedules among what a policy wrote, as they are, that are not paused yet.
+pub fn running_schedules(
+    inventory: &Inventory,
+    observed: &dyn Lookup,
+) -> Result<Vec<Arc<Manifest>>, Waiting> {
+    let mut schedules = Vec::new();
+    let mut waiting = Waiting::default();
+    for (_, _, entry) in inventory.entries() {
+        let key = entry.key();
+        if !key.gvk.same_kind("velero.io", "Schedule") {
+            continue;
+        }
+        match observed.get(&key.gvk, key.namespace.as_deref(), &key.name) {
+            Answer::Found(found) if found.at(&["spec", "paused"]) != Some(&Value::Bool(true)) => {
+                schedules.push(found);
+            }
+            Answer::Found(_) | Answer::NotFound | Answer::KindNotInstalled | Answer::Denied(_) => {}
+            Answer::NotYetKnown => {
+                waiting.references.insert(Reference {
+                    gvk: key.gvk,
+                    namespace: key.namespace,
+                    name: Some(key.name),
+                });
+            }
+        }
+    }
+    if waiting.references.is_empty() { Ok(schedules) } else { Err(waiting) }
 }
 
 /// Which objects of a plan that was carried out are not gone yet: a finalizer may hold them.
@@ -97,7 +169,7 @@ pub fn remaining(plans: &[PrunePlan], observed: &dyn Lookup) -> Vec<String> {
 fn action(
     entry: &Entry,
     behaviour: PruneObjectBehavior,
-    allow_destructive: bool,
+    judge: &dyn Fn(&ObjectKey) -> DeletionVerdict,
     observed: &dyn Lookup,
 ) -> Result<PruneAction, Reference> {
     let key = entry.key();
@@ -105,7 +177,7 @@ fn action(
         Answer::Found(existing) => existing,
         Answer::NotFound | Answer::KindNotInstalled => return Ok(PruneAction::Forget),
         Answer::Denied(message) => {
-            return Ok(match guard::deletion(&key, allow_destructive) {
+            return Ok(match judge(&key) {
                 DeletionVerdict::Allowed => PruneAction::Unreadable(message),
                 DeletionVerdict::Held { why } => PruneAction::Hold(why),
             });
@@ -126,7 +198,7 @@ fn action(
     if existing.is_deleting() {
         return Ok(PruneAction::Leaving);
     }
-    Ok(match guard::deletion(&key, allow_destructive) {
+    Ok(match judge(&key) {
         DeletionVerdict::Allowed => PruneAction::Delete,
         DeletionVerdict::Held { why } => PruneAction::Hold(why),
     })

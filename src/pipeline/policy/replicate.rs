@@ -11,6 +11,14 @@ const HUB_TEMPLATES_ERROR: &str = "policy.open-cluster-management.io/hub-templat
 const TRIGGER_UPDATE: &str = "policy.open-cluster-management.io/trigger-update";
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// What must be known of a rendered policy when its root is gone.
+const OUTLIVES_THE_ROOT: [&str; 4] = [
+    names::RENDERED_FROM_ANNOTATION,
+    names::ON_DESELECT_ANNOTATION,
+    names::ON_DELETE_ANNOTATION,
+    names::ALLOW_DESTRUCTIVE_ANNOTATION,
+];
+
 /// One policy template as it goes into the replicated policy.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReplicatedTemplate {
@@ -60,7 +68,8 @@ pub fn replicated_policy(
     let key = PolicyKey::new(&root.metadata.namespace, &root.metadata.name);
     let copy_all = root.spec.copy_policy_metadata != Some(false);
     let copied = |name: &str| {
-        (copy_all || name.starts_with(OCM_PREFIX)) && name != TRIGGER_UPDATE && name != LAST_APPLIED
+        let always = name.starts_with(OCM_PREFIX) || OUTLIVES_THE_ROOT.contains(&name);
+        (copy_all || always) && name != TRIGGER_UPDATE && name != LAST_APPLIED
     };
     let mut labels: Map<String, Value> = text_map(&root.metadata.labels, copied);
     labels.insert(names::POLICY_CLUSTER_NAME_LABEL.to_owned(), json!(cluster));

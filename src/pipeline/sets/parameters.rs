@@ -1,0 +1,89 @@
+//! What a template is told.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::api::selector::{LabelSelector, Operator, Requirement};
+use crate::pipeline::config::CONFIG_MAP_NAME;
+
+/// The cluster set that clusters are in when nothing else is said.
+const DEFAULT_SET: &str = "default";
+/// Label of the clusters that are backed up, with the value `backup`.
+const BACKUP_LABEL: &str = "acm-pv-dr";
+/// Label of the clusters on which the backup is restored that is its value.
+pub(super) const RESTORE_LABEL: &str = "acm-app-restore";
+
+/// The parameters of the templates.
+#[derive(Clone, PartialEq)]
+pub struct Parameters {
+    /// Name of the ConfigMap that the policies read on the hub.
+    pub config_map: String,
+    /// The cluster sets to choose from.
+    pub cluster_sets: Vec<String>,
+    /// Which clusters are backed up.
+    pub backup_cluster_selector: LabelSelector,
+    /// Where backups may be restored; the label that names the backup is always asked for besides.
+    pub restore_cluster_selector: LabelSelector,
+    /// The documented settings, without those that are secret.
+    pub settings: BTreeMap<String, String>,
+    /// The user's own keys, for templates of the user's own. A value may be a secret.
+    pub own: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Parameters")
+            .field("config_map", &self.config_map)
+            .field("cluster_sets", &self.cluster_sets)
+            .field("backup_cluster_selector", &self.backup_cluster_selector)
+            .field("restore_cluster_selector", &self.restore_cluster_selector)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Parameters {
+    /// Those of the committed policies, which read the ConfigMap as the user wrote it.
+    fn default() -> Self {
+        Self {
+            config_map: CONFIG_MAP_NAME.to_owned(),
+            cluster_sets: vec![DEFAULT_SET.to_owned()],
+            backup_cluster_selector: LabelSelector {
+                match_expressions: vec![requirement(BACKUP_LABEL, Operator::In, &["backup"])],
+                ..LabelSelector::default()
+            },
+            restore_cluster_selector: LabelSelector::default(),
+            settings: BTreeMap::new(),
+            own: BTreeMap::new(),
+        }
+    }
+}
+
+impl Parameters {
+    /// As the engine takes them.
+    pub(super) fn to_value(&self) -> Value {
+        let mut restore = self.restore_cluster_selector.clone();
+        let named = requirement(RESTORE_LABEL, Operator::Exists, &[]);
+        if !restore.match_expressions.contains(&named) {
+            restore.match_expressions.push(named);
+        }
+        json!({
+            "configMap": self.config_map,
+            "clusterSets": self.cluster_sets,
+            "backupClusterSelector": self.backup_cluster_selector,
+            "restoreClusterSelector": restore,
+            "settings": self.settings,
+            "own": self.own,
+        })
+    }
+}
+
+fn requirement(key: &str, operator: Operator, values: &[&str]) -> Requirement {
+    Requirement {
+        key: key.to_owned(),
+        operator,
+        values: values.iter().map(|value| (*value).to_owned()).collect(),
+    }
+}
