@@ -25,7 +25,7 @@ fn dryrun(folder: &Path, kubeconfig: &Path, templates: &Value) -> (String, Optio
     (format!("{}{stderr}", String::from_utf8(output.stdout).unwrap()), output.status.code())
 }
 
-fn musthave(object: Value) -> Value {
+fn musthave(object: &Value) -> Value {
     json!([{"complianceType": "musthave", "recordDiff": "InStatus", "objectDefinition": object}])
 }
 
@@ -44,7 +44,7 @@ async fn a_policy_is_tried_on_a_server_that_is_not_changed() {
     std::fs::write(&kubeconfig, world.stage.kubeconfig("c1")).unwrap();
     let run = |templates: Value| dryrun(folder.path(), &kubeconfig, &templates);
 
-    let (said, code) = run(musthave(map("one")));
+    let (said, code) = run(musthave(&map("one")));
     assert!(
         said.ends_with(
             "Compliant; notification - configmaps [tried] found as specified in namespace default\n"
@@ -53,7 +53,7 @@ async fn a_policy_is_tried_on_a_server_that_is_not_changed() {
     );
     assert_eq!(code, Some(0), "{said}");
     for _ in 0..2 {
-        let (said, code) = run(musthave(map("two")));
+        let (said, code) = run(musthave(&map("two")));
         assert!(said.contains("\n-  value: one\n+  value: two\n"), "{said}");
         assert!(
             said.contains("NonCompliant; violation - configmaps [tried] found but not as specified in namespace default\n"),
@@ -62,7 +62,7 @@ async fn a_policy_is_tried_on_a_server_that_is_not_changed() {
         assert_eq!(code, Some(1), "{said}");
     }
     let absent = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "absent", "namespace": "default"}});
-    let (said, _) = run(musthave(absent));
+    let (said, _) = run(musthave(&absent));
     assert!(
         said.contains("# Diffs:\nv1 ConfigMap default/absent:\n\n# Compliance messages:\nNonCompliant; violation - configmaps [absent] not found in namespace default\n"),
         "{said}"
@@ -71,7 +71,7 @@ async fn a_policy_is_tried_on_a_server_that_is_not_changed() {
     let (said, _) = run(unwanted);
     assert!(said.contains("configmaps [tried] found in namespace default\n"), "{said}");
     let unknown = json!({"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "x"}});
-    let (said, _) = run(musthave(unknown));
+    let (said, _) = run(musthave(&unknown));
     assert!(
         said.contains("couldn't find mapping resource with kind Thing in API version example.com/v1"),
         "{said}"

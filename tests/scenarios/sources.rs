@@ -43,6 +43,8 @@ async fn commits_reach_the_clusters() {
             "hub/notes.yaml",
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes}\ndata: {a: '1'}\n",
         );
+    let more = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\ndata: {a: '1'}\n";
+    repository.write("hub/more.yaml", more);
     let first = repository.commit();
     let address = repository.address(&format!("&namespace={POLICIES}"));
     world.start_hub_with_source(&address);
