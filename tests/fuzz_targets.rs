@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a fault here is a failed test")]
 
 #[path = "../fuzz/src/lib.rs"]
+#[expect(unreachable_pub, reason = "the package of the fuzz targets takes them from here")]
 mod targets;
 
 use std::path::Path;
