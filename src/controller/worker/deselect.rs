@@ -8,13 +8,15 @@ use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::cluster;
 use crate::adapters::hub::EventKind;
-use crate::api::object::Manifest;
+use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::api::ocm::names;
 use crate::api::ocm::policy::Policy;
 use crate::clock;
+use crate::pipeline::config::CONFIG_MAP_NAME;
 use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::{PruneAction, prune};
 use crate::pipeline::policy::PolicyKey;
+use crate::pipeline::sets;
 use crate::protection::departure::{self, Departure, Remnant};
 
 impl Worker {
@@ -47,7 +49,7 @@ impl Worker {
                 return Ok(Outcome::Settled);
             }
         };
-        let departure = self.departure(key, policy.as_deref(), &replica);
+        let departure = self.departure(key, policy.as_deref(), &replica).await?;
         let destructive = match departure {
             // The wish outlives the policy.
             Departure::Remove => policy.as_deref().map_or_else(
@@ -63,7 +65,7 @@ impl Worker {
             Departure::Nothing => {
                 let reason = if policy.is_some() {
                     self.keep_claims(key, &replica);
-                    "nothing binds it, and that is not how a rendered policy is taken off a cluster"
+                    "its ConfigMap is going, or nothing binds it: that is not how a rendered policy is taken off a cluster"
                 } else {
                     // Nobody wants it any more: another configuration may have what is left.
                     self.forget_claims(key);
@@ -150,16 +152,35 @@ impl Worker {
 
 impl Worker {
     /// How the policy leaves this cluster, by the user's wish for what the hub rendered.
-    fn departure(&self, key: &PolicyKey, policy: Option<&Policy>, replica: &Manifest) -> Departure {
+    /// While a ConfigMap goes, what binds its policies goes piece by piece: only one that is still there makes of it a wish for
+    /// this cluster, and no cache can tell that.
+    async fn departure(
+        &self,
+        key: &PolicyKey,
+        policy: Option<&Policy>,
+        replica: &Manifest,
+    ) -> Result<Departure, ApiError> {
         let Some(policy) = policy else {
-            return departure::departure(&replica.annotations(), Remnant::Gone);
+            return Ok(departure::departure(&replica.annotations(), Remnant::Gone));
         };
+        let annotations = &policy.metadata.annotations;
+        if annotations.contains_key(names::RENDERED_FROM_ANNOTATION) {
+            let source = ObjectKey {
+                gvk: GroupVersionKind::new("v1", "ConfigMap"),
+                namespace: Some(key.namespace.clone()),
+                name: CONFIG_MAP_NAME.to_owned(),
+            };
+            let found = self.shared.hub.connection().get(&source).await?;
+            if !found.is_some_and(|source| sets::is_protected(&source)) {
+                return Ok(departure::departure(annotations, Remnant::Unbound));
+            }
+        }
         let bound = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
             !fleet.bindings(key).is_empty()
         };
         let remnant = if bound { Remnant::Bound } else { Remnant::Unbound };
-        departure::departure(&policy.metadata.annotations, remnant)
+        Ok(departure::departure(annotations, remnant))
     }
 
     /// The Schedules are paused, and all else stays. The replicated policy remembers what is the policy's own, so that it can
