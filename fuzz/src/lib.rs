@@ -72,8 +72,11 @@ pub fn policy(input: &str) {
         let definition = rendered.map_or(definition, |rendered| rendered.definition);
         let context = ClusterContext::default();
         drop(renderer.cluster_phase(&definition, &context, &lookup));
-        let variables =
-            ObjectVariables { namespace: "b".to_owned(), name: "a".to_owned(), object: Some(lookup.0.to_value()) };
+        let variables = ObjectVariables {
+            namespace: "b".to_owned(),
+            name: "a".to_owned(),
+            object: Some(lookup.0.to_value()),
+        };
         if Renderer::variables(&definition) != VariablesUsed::default() {
             drop(renderer.object_template(&definition, 0, &variables, &context, &lookup));
         }
@@ -114,6 +117,10 @@ pub fn config(input: &str) {
         data.extend(config::KEYS.iter().map(|key| (key.name.to_owned(), input.to_owned())));
     }
     let read = Config::read(&data);
-    assert_eq!(read.config.is_some(), read.errors().next().is_none(), "a configuration without an error, and only then");
+    assert_eq!(
+        read.config.is_some(),
+        read.errors().next().is_none(),
+        "a configuration without an error, and only then"
+    );
     drop(config::validate(&data, &data.keys().cloned().collect()));
 }

@@ -209,8 +209,9 @@ fn settings(wanted: &[(Identity, Manifest)], places: &BTreeMap<Identity, String>
         let data = config::with_aliases(&data);
         let mut used: BTreeSet<String> = config::used_keys(policies.iter().map(String::as_str));
         used.extend(data.keys().cloned());
-        let errors =
-            config::validate(&data, &used).into_iter().filter(|finding| finding.severity() == Severity::Error);
+        let errors = config::validate(&data, &used)
+            .into_iter()
+            .filter(|finding| finding.severity() == Severity::Error);
         findings.extend(errors.map(|finding| format!("{place}: {identity}: {finding}")));
     }
     findings

@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::api::ocm::names::PROTECT_LABEL;
 use crate::pipeline::config::{CONFIG_MAP_NAME, Config, Fault, Severity};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
-/// The label by which a ConfigMap asks to be rendered into policies.
-const PROTECT_LABEL: &str = "flotilla.dev/protect";
 
 /// A request that is no review. The sender gets the text with status 400.
 #[derive(Debug, PartialEq, Eq, Error)]
