@@ -145,7 +145,8 @@ async fn a_kind_that_may_not_be_read_concerns_those_who_look_at_it() {
     world.apply_policies(&config).await;
     world.server("c2").faults().forbid(Some("Schedule"));
     world.label_for_backup("c2").await;
-    let said = world.template_says(BACKUP, "c2", "create-schedule-resource", "Error retrieving an object").await;
+    let said =
+        world.template_says(BACKUP, "c2", "create-schedule-resource", "Error retrieving an object").await;
     assert!(said.starts_with("NonCompliant; violation - ") && said.contains("forbidden"), "{said}");
     world.policy_is(INSTALL, "c2", "Compliant").await;
     world.server("c2").faults().forbid(None);
