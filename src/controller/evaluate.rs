@@ -338,6 +338,7 @@ fn evaluate_check(
     let check = match examined {
         Examined::Check(check) => *check,
         Examined::Error(text) => return Ok(reported(message::template_error(&text))),
+        Examined::Refused(text) => return Ok(reported(message::violation(&text))),
         Examined::Pending { text, ignored } => return Ok(reported(message::pending(&text, ignored))),
     };
     let context = ClusterContext {

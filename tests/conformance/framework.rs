@@ -49,6 +49,7 @@ fn outcomes(row: &Value, policy: &Policy) -> Vec<Outcome> {
             let outcome = match examined {
                 Examined::Check(check) => Ok(*check),
                 Examined::Error(text) => Err(assess::template_error(&text)),
+                Examined::Refused(text) => Err(assess::violation(&text)),
                 Examined::Pending { text, ignored } => Err(assess::pending(&text, ignored)),
             };
             (name, outcome)

@@ -104,6 +104,7 @@ fn examined(row: &Row) -> Result<(), String> {
                     Remediation::Enforce => "enforce".to_owned(),
                 },
                 Examined::Error(text) => assess::template_error(&text),
+                Examined::Refused(text) => assess::violation(&text),
                 Examined::Pending { text, ignored } => assess::pending(&text, ignored),
             }
         })

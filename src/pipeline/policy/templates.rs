@@ -26,6 +26,8 @@ pub enum Examined {
     Check(Box<Check>),
     /// It is at fault.
     Error(String),
+    /// The framework takes it, and the policy controller refuses its spec.
+    Refused(String),
     /// It waits for dependencies.
     Pending {
         /// For which.
@@ -94,7 +96,10 @@ pub fn examine(
         Err(CheckError::Malformed { name, message }) => Examined::Error(format!(
             "Failed to create policy template: {kind}.{POLICY_GROUP} \"{name}\" is invalid: {message}"
         )),
-        Err(error) => Examined::Error(error.to_string()),
+        Err(error @ CheckError::NoRemediation) => Examined::Refused(error.to_string()),
+        Err(error @ (CheckError::UnsupportedKind { .. } | CheckError::NoName { .. })) => {
+            Examined::Error(error.to_string())
+        }
     }
 }
 
@@ -131,6 +136,7 @@ mod tests {
         match examine(&policy, 0, definition, &[], &[], None, |_| DependencyState::Absent) {
             Examined::Check(check) => format!("check {}", check.name),
             Examined::Error(text) | Examined::Pending { text, .. } => text,
+            Examined::Refused(text) => format!("refused: {text}"),
         }
     }
 
@@ -141,6 +147,11 @@ mod tests {
 
     #[rstest]
     #[case(template("policy.open-cluster-management.io/v1", "ConfigurationPolicy", "a.b-1"), "check a.b-1")]
+    #[case(
+        json!({"apiVersion": "policy.open-cluster-management.io/v1", "kind": "ConfigurationPolicy",
+            "metadata": {"name": "a"}, "spec": {}}),
+        "refused: Policy does not have a RemediationAction specified"
+    )]
     #[case(json!({"metadata": {"name": "a"}}), "Failed to decode policy template with err: Object 'Kind' is missing")]
     #[case(json!({"kind": "ConfigurationPolicy"}), "Failed to parse or get name from policy template at index 0")]
     #[case(json!(7), "Failed to decode policy template with err: ")]
