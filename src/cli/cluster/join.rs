@@ -68,10 +68,9 @@ pub(crate) async fn run(options: Options) -> Outcome {
     let name = &options.name;
     let hub = connect(options.hub_kubeconfig.as_deref()).await?;
     let flattened = if options.as_given { given(&options).await? } else { entered(&options, &hub).await? };
-    if is_loopback(&flattened.server) {
+    if let Some(address) = loopback(&flattened.server) {
         output::note(&format!(
-            "cluster {name} is reached at {}, an address that only leads there from this machine",
-            flattened.server
+            "cluster {name} is reached at {address}, an address that only leads there from this machine"
         ));
     }
     let member = Member {
@@ -182,11 +181,13 @@ fn flatten_failure(error: &FlattenError) -> Failure {
     }
 }
 
-fn is_loopback(server: &str) -> bool {
-    let uri: Option<http::Uri> = server.parse().ok();
-    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+/// Host and port of a server on this machine, without the user and password that its URL may carry.
+fn loopback(server: &str) -> Option<String> {
+    let uri: http::Uri = server.parse().ok()?;
+    let host = uri.host()?;
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    let is_here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    is_here.then(|| uri.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 #[cfg(test)]
@@ -194,15 +195,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_addresses_are_known() {
+    fn addresses_of_this_machine_are_told_without_a_password() {
         for (server, expected) in [
-            ("https://127.0.0.1:6443", true),
-            ("https://localhost:6443", true),
-            ("https://[::1]:6443/path", true),
-            ("https://10.0.0.1:6443", false),
-            ("https://c1.example.org", false),
+            ("https://127.0.0.1:6443", Some("127.0.0.1:6443")),
+            ("https://localhost", Some("localhost")),
+            ("https://[::1]:6443/path", Some("[::1]:6443")),
+            ("http://user:password@127.0.0.1:80/clusters/c1", Some("127.0.0.1:80")),
+            ("https://10.0.0.1:6443", None),
+            ("https://c1.example.org", None),
         ] {
-            assert_eq!(is_loopback(server), expected, "{server}");
+            assert_eq!(loopback(server).as_deref(), expected, "{server}");
         }
     }
 }
