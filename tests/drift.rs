@@ -245,6 +245,19 @@ async fn an_informing_policy_changes_nothing_until_a_binding_makes_it_enforce() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_root_policy_tells_where_it_went_and_was_updated() {
+    let world = World::start().await;
+    world.apply_policies(&config_map("pv-snap")).await;
+    world.protect("c1").await;
+    let news = |what: &str| format!("Policy {POLICIES}/{BACKUP} was {what} cluster c1");
+    let propagated = world.event(POLICIES, BACKUP, "PolicyPropagation", &news("propagated to")).await;
+    assert_eq!(propagated["type"], "Normal");
+    world.configure(&[("backupSchedule", Some("10 */2 * * *"))]).await;
+    world.event(POLICIES, BACKUP, "PolicyPropagation", &news("updated for")).await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_a_config_map_concerns_those_who_looked_at_it() {
     const OTHERS: u64 = 40;
     let config = config_map("pv-snap");

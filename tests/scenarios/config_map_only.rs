@@ -129,16 +129,7 @@ async fn t5_a_missing_binding_is_told_and_nothing_is_bound_by_the_hub() {
     namespace(&world, POLICIES, false).await;
     configure(&world, POLICIES, &config_map("pv-snap"), &[]).await;
     world.label_for_backup("c1").await;
-    let reason = world
-        .hub
-        .wait("the placement to say why", "Placement", Some(POLICIES), |placements| {
-            let conditions =
-                placements.get("acm-app-backup-placement")?["status"]["conditions"].as_array()?;
-            let satisfied = conditions.iter().find(|condition| condition["type"] == "PlacementSatisfied")?;
-            (satisfied["status"] == "False").then(|| satisfied["reason"].as_str().unwrap().to_owned())
-        })
-        .await;
-    assert_eq!(reason, "NoManagedClusterSetBindings");
+    assert_eq!(world.why_none_is_backed_up().await, "NoManagedClusterSetBindings");
     assert!(world.hub.list("ManagedClusterSetBinding", Some(POLICIES)).await.is_empty());
     assert!(world.hub.list("Policy", Some("c1")).await.is_empty());
 

@@ -7,16 +7,7 @@ async fn t5_set_binding(config: &str, schedule: &str) {
     let world = World::start_with(&["c1"]).await;
     world.apply_policies_without_binding(config).await;
     world.label_for_backup("c1").await;
-    let reason = world
-        .hub
-        .wait("the placement to say why", "Placement", Some(POLICIES), |placements| {
-            let conditions =
-                placements.get("acm-app-backup-placement")?["status"]["conditions"].as_array()?;
-            let satisfied = conditions.iter().find(|condition| condition["type"] == "PlacementSatisfied")?;
-            (satisfied["status"] == "False").then(|| satisfied["reason"].as_str().unwrap().to_owned())
-        })
-        .await;
-    assert_eq!(reason, "NoManagedClusterSetBindings");
+    assert_eq!(world.why_none_is_backed_up().await, "NoManagedClusterSetBindings");
     assert!(world.hub.list("Policy", Some("c1")).await.is_empty(), "nothing is selected without a binding");
 
     world.bind_set().await;

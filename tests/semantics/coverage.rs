@@ -18,13 +18,13 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("1.4.5", "tests/drift.rs", "fn a_change_of_a_config_map_concerns_those_who_looked_at_it"),
     ("3.1.2", "tests/bad_input.rs", "fn a_policy_that_is_disabled_prunes"),
     ("3.1.3", "tests/conformance/hub.rs", "fn policies_are_replicated"),
-    ("3.1.5", "src/controller/worker/replica.rs", "was propagated to cluster"),
+    ("3.1.5", "tests/drift.rs", "fn a_root_policy_tells_where_it_went_and_was_updated"),
     // What needs a server: a conflict is planned anew, and no result is kept for later.
     ("2.4.11", "tests/resilience.rs", "fn conflicts_are_retried_on_fresh_state"),
     ("2.4.14", "tests/drift.rs", "fn a_change_of_a_config_map_concerns_those_who_looked_at_it"),
     // The policies of the main source, whole.
     ("6.1", "tests/bad_input.rs", "fn a_missing_config_map_is_named_and_a_vanished_one_removes_nothing"),
-    ("6.8", "src/protection/translate.rs", "defaultVolumesToRestic"),
+    ("6.8", "src/protection/translate.rs", "fn schedules_of_the_restic_time_are_rewritten"),
     ("6.10", "tests/conformance/hub.rs", "fn dependencies_are_named_as_on_clusters"),
     ("6.11", "tests/scenarios/kinds.rs", "fn a_missing_kind_is_told_and_its_arrival_brings_the_policy_back"),
 ];

@@ -371,6 +371,19 @@ impl World {
         self.hub.label("ManagedCluster", cluster, &[("acm-pv-dr", Some("backup"))]).await;
     }
 
+    /// Waits until the Placement for backup says why it selects nothing; answers its reason.
+    pub async fn why_none_is_backed_up(&self) -> String {
+        self.hub
+            .wait("the placement to say why", "Placement", Some(POLICIES), |placements| {
+                let conditions =
+                    placements.get("acm-app-backup-placement")?["status"]["conditions"].as_array()?;
+                let satisfied =
+                    conditions.iter().find(|condition| condition["type"] == "PlacementSatisfied")?;
+                (satisfied["status"] == "False").then(|| satisfied["reason"].as_str().unwrap().to_owned())
+            })
+            .await
+    }
+
     /// Creates the ManagedClusterSetBinding of the set `default`.
     pub async fn bind_set(&self) {
         self.hub

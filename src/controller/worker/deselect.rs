@@ -6,7 +6,7 @@ use super::super::evaluate::allows_destructive;
 use super::super::prepare;
 use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Ensured};
-use crate::adapters::cluster;
+use crate::adapters::cluster::{self, Pushed};
 use crate::adapters::hub::EventKind;
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::api::ocm::names;
@@ -102,14 +102,8 @@ impl Worker {
         self.hand_over(key, &mut plans).await?;
         let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
         let pushed = cluster::prune(&link.connection, &plans).await;
-        if let Some(reason) = pushed.disconnected {
-            return Ok(Outcome::Disconnected(reason));
-        }
-        if pushed.stale {
-            return Ok(Outcome::Stale);
-        }
-        if pushed.pruned.iter().flatten().any(Result::is_err) {
-            return Ok(Outcome::Refused);
+        if let Some(outcome) = unfinished(pushed) {
+            return Ok(outcome);
         }
         let unread: Vec<String> = plans
             .iter()
@@ -209,14 +203,8 @@ impl Worker {
         }
         let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
         let pushed = cluster::pause(&link.connection, &schedules).await;
-        if let Some(reason) = pushed.disconnected {
-            return Ok(Outcome::Disconnected(reason));
-        }
-        if pushed.stale {
-            return Ok(Outcome::Stale);
-        }
-        if pushed.pruned.iter().flatten().any(Result::is_err) {
-            return Ok(Outcome::Refused);
+        if let Some(outcome) = unfinished(pushed) {
+            return Ok(outcome);
         }
         let names: Vec<&str> = schedules.iter().filter_map(|schedule| schedule.name()).collect();
         let message =
@@ -297,4 +285,15 @@ impl Worker {
             self.record_event(replica, &event).await;
         }
     }
+}
+
+/// Why what was to be done on the cluster is not all done; `None` when it is.
+fn unfinished(pushed: Pushed) -> Option<Outcome> {
+    if let Some(reason) = pushed.disconnected {
+        return Some(Outcome::Disconnected(reason));
+    }
+    if pushed.stale {
+        return Some(Outcome::Stale);
+    }
+    pushed.pruned.into_iter().flatten().any(|result| result.is_err()).then_some(Outcome::Refused)
 }

@@ -137,17 +137,6 @@ pub fn decide(around: &Neighbourhood<'_>) -> Decision {
             }
         }
     });
-    let Some(version) = version else {
-        // Nothing is known to be right: what is there stays as it is.
-        return Decision {
-            owner: Owner::Protected,
-            desired: Vec::new(),
-            surplus: Vec::new(),
-            conflicts: Vec::new(),
-            faults,
-            warnings,
-        };
-    };
     let mut decision = Decision {
         owner: Owner::Protected,
         desired: Vec::new(),
@@ -155,6 +144,10 @@ pub fn decide(around: &Neighbourhood<'_>) -> Decision {
         conflicts: Vec::new(),
         faults,
         warnings,
+    };
+    let Some(version) = version else {
+        // Nothing is known to be right: what is there stays as it is.
+        return decision;
     };
     let wanted = version.objects(around.namespace, &source);
     let taken = |key: &ObjectKey| {
