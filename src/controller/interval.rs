@@ -197,6 +197,7 @@ mod tests {
                     key: None,
                     desired: None,
                     observed: None,
+                    named: Vec::new(),
                     created: false,
                     finding: Finding {
                         namespace: Some(namespace.to_owned()),

@@ -23,6 +23,7 @@ mod support;
 
 mod access;
 mod changes;
+mod checks;
 mod collisions;
 mod config_map_only;
 mod configurations;

@@ -10,6 +10,7 @@ use flotilla::sim::clock::ClockMode;
 use flotilla::sim::faults::Fault;
 use flotilla::sim::server::Server;
 use flotilla::sim::stage::{Stage as StandIn, StageOptions};
+use flotilla::sim::velero::edit::OUTCOME;
 use flotilla::sim::{oadp::Oadp, velero::Velero};
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -199,6 +200,17 @@ impl Stage {
             Self::StandIn(stage) => stage.advance_minutes(2).await,
             // It has a clock of its own, and whoever waits for it is patient.
             Self::Plane(_) => {}
+        }
+    }
+
+    /// The bucket of the demo is no longer there for the Velero of a cluster.
+    pub async fn lose_bucket(&self, cluster: &User) {
+        match self {
+            Self::StandIn(_) => {
+                let outage = json!({"metadata": {"annotations": {OUTCOME: "Unavailable"}}});
+                cluster.merge("BackupStorageLocation", VELERO, "dpa-1", &outage).await;
+            }
+            Self::Plane(plane) => plane.storage.lose("flotilla-demo"),
         }
     }
 

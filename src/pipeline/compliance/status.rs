@@ -27,7 +27,7 @@ pub struct Related {
     pub existing: Option<Arc<Manifest>>,
     /// The object as it is or would be updated; `None` where nothing differs.
     pub updated: Option<Arc<Manifest>>,
-    /// The object as it is now; `None` where there is none, or several.
+    /// The object as it is now; `None` where there is none.
     pub current: Option<Arc<Manifest>>,
 }
 

@@ -192,6 +192,7 @@ mod tests {
             key: None,
             desired: Some(schedule("1h")),
             observed,
+            named: Vec::new(),
             created: false,
             finding: Finding {
                 namespace: Some("acm-app-backup".to_owned()),

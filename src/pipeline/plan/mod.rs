@@ -100,8 +100,10 @@ pub struct ObjectPlan {
     pub key: Option<ObjectKey>,
     /// The desired object, for named templates that want one.
     pub desired: Option<Manifest>,
-    /// The object as it was found.
+    /// The object as it was found, where it is compared.
     pub observed: Option<Arc<Manifest>>,
+    /// The objects that the finding names and that are not compared: unwanted ones, and those of unnamed templates.
+    pub named: Vec<Arc<Manifest>>,
     /// Whether Flotilla created the object that was found.
     pub created: bool,
     /// What is reported before anything is done.

@@ -57,11 +57,12 @@ fn unwanted(key: &ObjectKey, existing: Arc<Manifest>, context: &Context<'_>) -> 
     let step = match context.remediation {
         Remediation::Inform => Step::Nothing,
         Remediation::Enforce => match guard::deletion(key, context.allow_destructive) {
-            DeletionVerdict::Allowed => Step::Delete { existing },
+            DeletionVerdict::Allowed => Step::Delete { existing: Arc::clone(&existing) },
             DeletionVerdict::Held { why } => Step::Hold { message: format!("{key} is not deleted: {why}") },
         },
     };
-    plan(key, None, false, Reason::FoundButShouldNotExist, step)
+    let planned = plan(key, None, false, Reason::FoundButShouldNotExist, step);
+    ObjectPlan { named: vec![existing], ..planned }
 }
 
 fn missing(
@@ -179,13 +180,9 @@ pub(super) fn unnamed(
         (_, true, true) => (false, Reason::NotFoundButShouldExist),
         (_, true, false) => (false, Reason::FoundButDoesNotMatch),
     };
-    Ok(without_key(Finding {
-        namespace: namespace.map(ToOwned::to_owned),
-        names,
-        compliant,
-        reason,
-        message: None,
-    }))
+    let finding =
+        Finding { namespace: namespace.map(ToOwned::to_owned), names, compliant, reason, message: None };
+    Ok(ObjectPlan { named: matching.into_iter().cloned().collect(), ..without_key(finding) })
 }
 
 /// A namespace without any object that must not be there.
@@ -219,6 +216,7 @@ fn plan(
         key: Some(key.clone()),
         desired: desired.cloned(),
         observed: None,
+        named: Vec::new(),
         created: false,
         finding: Finding {
             namespace: key.namespace.clone(),
@@ -232,7 +230,15 @@ fn plan(
 }
 
 pub(super) fn without_key(finding: Finding) -> ObjectPlan {
-    ObjectPlan { key: None, desired: None, observed: None, created: false, finding, step: Step::Nothing }
+    ObjectPlan {
+        key: None,
+        desired: None,
+        observed: None,
+        named: Vec::new(),
+        created: false,
+        finding,
+        step: Step::Nothing,
+    }
 }
 
 /// Reason of the condition when an object cannot be compared or changed.

@@ -238,6 +238,9 @@ fn related_objects(
         .into_iter()
         .map(|name| {
             let key = ObjectKey { gvk: gvk.clone(), namespace: object.finding.namespace.clone(), name };
+            let is_it = |named: &&Arc<Manifest>| {
+                !matches!(result, StepResult::Deleted) && named.name() == Some(key.name.as_str())
+            };
             Related {
                 object: RelatedObject {
                     object: ObjectResource::of(&key),
@@ -247,7 +250,7 @@ fn related_objects(
                 },
                 existing: existing.clone(),
                 updated: updated.clone(),
-                current: current.clone(),
+                current: current.clone().or_else(|| object.named.iter().find(is_it).cloned()),
             }
         })
         .collect()

@@ -13,6 +13,7 @@ pub const SECRET_KEY: &str = "c2ecret";
 #[derive(Debug)]
 pub struct ObjectStorage {
     port: u16,
+    folder: std::path::PathBuf,
     _process: ServerProcess,
 }
 
@@ -36,7 +37,12 @@ impl ObjectStorage {
             &run.file("s3.log"),
         );
         process.listens(port).await;
-        Self { port, _process: process }
+        Self { port, folder, _process: process }
+    }
+
+    /// Takes a bucket away, with all that is in it.
+    pub fn lose(&self, bucket: &str) {
+        std::fs::remove_dir_all(self.folder.join(bucket)).unwrap();
     }
 
     /// Where it is reached.
