@@ -208,7 +208,8 @@ macro_rules! words {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            pub(super) fn from_word(word: &str) -> Option<Self> {
+            /// What a word of the ConfigMap means; `None` when it is none of [`Self::WORDS`].
+            pub(in crate::pipeline) fn from_word(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)+ _ => None }
             }
         }

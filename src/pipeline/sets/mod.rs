@@ -10,13 +10,14 @@ mod engine;
 mod fault;
 mod limits;
 mod parameters;
+mod prefixes;
 mod rendering;
 mod settings;
 mod templates;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{ACCEPTED_NAME, Decision, Neighbourhood, Owner, decide, is_protected, is_rendered_by};
+pub use decide::{ACCEPTED_NAME, Decision, Neighbourhood, Owner, decide, is_protected, is_rendered_by, is_rendered_from};
 pub use fault::TemplateFault;
 pub use parameters::Parameters;
 pub use rendering::{KINDS, render, shipped_texts};

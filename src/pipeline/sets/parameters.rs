@@ -26,6 +26,10 @@ pub struct Parameters {
     pub backup_cluster_selector: LabelSelector,
     /// Where backups may be restored; the label that names the backup is always asked for besides.
     pub restore_cluster_selector: LabelSelector,
+    /// Whether each cluster stores under a folder of its own name (`storagePrefixStyle: per-cluster`).
+    pub cluster_prefixes: bool,
+    /// Whether names that are too long are shortened (`backupNameStyle: short`).
+    pub short_names: bool,
     /// The documented settings, without those that are secret.
     pub settings: BTreeMap<String, String>,
     /// The user's own keys, for templates of the user's own. A value may be a secret.
@@ -40,6 +44,8 @@ impl fmt::Debug for Parameters {
             .field("cluster_sets", &self.cluster_sets)
             .field("backup_cluster_selector", &self.backup_cluster_selector)
             .field("restore_cluster_selector", &self.restore_cluster_selector)
+            .field("cluster_prefixes", &self.cluster_prefixes)
+            .field("short_names", &self.short_names)
             .finish_non_exhaustive()
     }
 }
@@ -55,6 +61,8 @@ impl Default for Parameters {
                 ..LabelSelector::default()
             },
             restore_cluster_selector: LabelSelector::default(),
+            cluster_prefixes: false,
+            short_names: false,
             settings: BTreeMap::new(),
             own: BTreeMap::new(),
         }
@@ -74,6 +82,8 @@ impl Parameters {
             "clusterSets": self.cluster_sets,
             "backupClusterSelector": self.backup_cluster_selector,
             "restoreClusterSelector": restore,
+            "clusterPrefixes": self.cluster_prefixes,
+            "shortNames": self.short_names,
             "settings": self.settings,
             "own": self.own,
         })
