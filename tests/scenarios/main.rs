@@ -34,6 +34,7 @@ mod kinds;
 mod leases;
 mod pacman;
 mod placements;
+mod prefixes;
 mod restarts;
 mod sources;
 mod templates;

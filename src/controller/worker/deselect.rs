@@ -187,10 +187,14 @@ impl Worker {
         inventory: &Inventory,
     ) -> Result<Outcome, ApiError> {
         self.keep_claims(key, replica);
-        let schedules = loop {
+        let (schedules, plans) = loop {
             let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
-            match prune::running_schedules(inventory, &link.connection.snapshot()) {
-                Ok(schedules) => break schedules,
+            let snapshot = link.connection.snapshot();
+            let found = prune::running_schedules(inventory, &snapshot).and_then(|schedules| {
+                Ok((schedules, prune::made_for_reading(inventory, &snapshot)?))
+            });
+            match found {
+                Ok(found) => break found,
                 Err(waiting) => {
                     if let Ensured::Disconnected(reason) = link.connection.ensure(&waiting.references).await {
                         return Ok(Outcome::Disconnected(reason));
@@ -198,10 +202,14 @@ impl Worker {
                 }
             }
         };
+        let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
+        let pushed = cluster::prune(&link.connection, &plans).await;
+        if let Some(outcome) = unfinished(pushed) {
+            return Ok(outcome);
+        }
         if schedules.is_empty() {
             return Ok(Outcome::Settled);
         }
-        let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
         let pushed = cluster::pause(&link.connection, &schedules).await;
         if let Some(outcome) = unfinished(pushed) {
             return Ok(outcome);

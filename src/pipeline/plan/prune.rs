@@ -124,6 +124,18 @@ pub fn removed(
     if waiting.references.is_empty() { Ok(plans) } else { Err(waiting) }
 }
 
+/// The locations for reading among what a policy made, with what goes along: they go even where all else stays.
+pub fn made_for_reading(inventory: &Inventory, observed: &dyn Lookup) -> Result<Vec<PrunePlan>, Waiting> {
+    let mut plans = deselected(inventory, &|_| None, false, observed)?;
+    // Nothing else of these kinds is ever deleted without an opt-in.
+    let is_read = |kind: &str| kind == "BackupStorageLocation" || COPIED.contains(&kind);
+    plans.retain(|plan| {
+        let gvk = plan.entry.key().gvk;
+        plan.action == PruneAction::Delete && gvk.group == "velero.io" && is_read(&gvk.kind)
+    });
+    Ok(plans)
+}
+
 /// What is removed first: an operator outlives what it looks after, and a namespace what is in it.
 fn removal_rank(key: &ObjectKey) -> u8 {
     match key.gvk.kind.as_str() {

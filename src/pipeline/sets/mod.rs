@@ -10,6 +10,8 @@ mod engine;
 mod fault;
 mod limits;
 mod parameters;
+#[cfg(test)]
+mod prefix_tests;
 mod prefixes;
 mod rendering;
 mod settings;

@@ -13,7 +13,7 @@ use crate::yaml;
 const SECRET: &str = "W2RlZmF1bHRdCmF3c19zZWNyZXRfYWNjZXNzX2tleT1oaWRkZW4K";
 
 /// A configuration that can be used.
-fn good() -> BTreeMap<String, String> {
+pub(super) fn good() -> BTreeMap<String, String> {
     [
         ("backupNS", "velero-ns"),
         ("channel", "stable-1.5"),
@@ -38,30 +38,30 @@ fn good() -> BTreeMap<String, String> {
     .collect()
 }
 
-fn with(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub(super) fn with(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut data = good();
     data.extend(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     data
 }
 
-fn manifest(value: Value) -> Arc<Manifest> {
+pub(super) fn manifest(value: Value) -> Arc<Manifest> {
     Arc::new(Manifest::parse(value).unwrap())
 }
 
-fn source(data: &BTreeMap<String, String>) -> Arc<Manifest> {
+pub(super) fn source(data: &BTreeMap<String, String>) -> Arc<Manifest> {
     manifest(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": data,
         "metadata": {"name": "hdr-app-configmap", "namespace": "ns", "uid": "u1",
             "labels": {"flotilla.dev/protect": "true"}}}))
 }
 
-fn decided(config_maps: &[Arc<Manifest>], present: &[Arc<Manifest>]) -> Decision {
+pub(super) fn decided(config_maps: &[Arc<Manifest>], present: &[Arc<Manifest>]) -> Decision {
     let config_map =
         |name: &str| config_maps.iter().find(|config_map| config_map.name() == Some(name)).cloned();
     decide(&Neighbourhood { namespace: "ns", config_map: &config_map, present })
 }
 
 /// The namespace after what was decided was done.
-fn after(decision: &Decision) -> (Arc<Manifest>, Vec<Arc<Manifest>>) {
+pub(super) fn after(decision: &Decision) -> (Arc<Manifest>, Vec<Arc<Manifest>>) {
     let mut objects: Vec<Arc<Manifest>> = decision.desired.iter().cloned().map(Arc::new).collect();
     (objects.remove(0), objects)
 }
@@ -216,7 +216,7 @@ fn the_wishes_for_leaving_stand_on_the_policies() {
     }
 }
 
-fn own_templates(data: &Value) -> Arc<Manifest> {
+pub(super) fn own_templates(data: &Value) -> Arc<Manifest> {
     manifest(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": data,
         "metadata": {"name": "mine", "namespace": "ns"}}))
 }
@@ -326,13 +326,10 @@ fn what_no_template_renders_is_refused() {
     for (key, word) in [
         ("installMode", "velero"),
         ("installMode", "none"),
-        ("storagePrefixStyle", "per-cluster"),
-        ("backupNameStyle", "short"),
     ] {
         let complaint = decided(&[source(&with(&[(key, word)]))], &[]).complaint().unwrap();
         assert!(complaint.contains(&format!("{key}: {word} is not rendered")), "{complaint}");
     }
-    assert_eq!(decided(&[source(&with(&[("storagePrefixStyle", "shared")]))], &[]).faults, [""; 0]);
 }
 
 #[test]
