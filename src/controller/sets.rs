@@ -156,7 +156,8 @@ impl Keeper {
     async fn bring_in_step(&mut self, namespace: &str) -> Result<Owner, StepError> {
         let unknown = |reason: String| StepError::Unknown { namespace: namespace.to_owned(), reason };
         let wanted = Reference { gvk: config_maps(), namespace: Some(namespace.to_owned()), name: None };
-        let connection = self.shared.hub.connection();
+        let shared = Arc::clone(&self.shared);
+        let connection = shared.hub.connection();
         if let Ensured::Disconnected(reason) = connection.ensure(&BTreeSet::from([wanted])).await {
             return Err(unknown(reason));
         }
@@ -187,6 +188,10 @@ impl Keeper {
         if let Some(reason) = unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(unknown(reason));
         }
+        // Before anything is written: that the style changes shows only while the old copy is there.
+        if let Some(source) = source {
+            self.tell(&source, &decision).await;
+        }
         for desired in &decision.desired {
             let Some(key) = desired.key() else { continue };
             let existing = read(snapshot.get(&key.gvk, Some(namespace), &key.name)).map_err(&unknown)?;
@@ -203,9 +208,6 @@ impl Keeper {
         }
         for surplus in &decision.surplus {
             self.shared.hub.delete_rendered(surplus).await?;
-        }
-        if let Some(source) = source {
-            self.tell(&source, &decision).await;
         }
         self.tell_misnamed(namespace).await;
         Ok(decision.owner)

@@ -90,7 +90,8 @@ async fn a_backup_that_names_no_cluster_is_restored_once_the_label_does() {
     world.create_pacman("c1").await;
     protect(&world, "c1").await;
     let by_hand = json!({"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": "before-upgrade"},
-        "spec": {"includedNamespaces": ["pacman-ns"], "snapshotVolumes": false, "ttl": "24h0m0s"}});
+        "spec": {"includedNamespaces": ["pacman-ns"], "snapshotVolumes": false,
+            "volumeSnapshotLocations": ["dpa-1"], "ttl": "24h0m0s"}});
     world.clusters["c1"].apply(by_hand, VELERO).await;
     completed_backup(&world, "c1").await;
 
