@@ -32,6 +32,8 @@ pub struct Parameters {
     pub restore_cluster_selector: LabelSelector,
     /// The documented settings, without those that are secret.
     pub settings: BTreeMap<String, String>,
+    /// What `installMode: velero` installs; null in other modes.
+    pub velero: Value,
     /// The user's own keys, for templates of the user's own. A value may be a secret.
     pub own: BTreeMap<String, String>,
 }
@@ -62,6 +64,7 @@ impl Default for Parameters {
             },
             restore_cluster_selector: LabelSelector::default(),
             settings: BTreeMap::new(),
+            velero: Value::Null,
             own: BTreeMap::new(),
         }
     }
@@ -82,6 +85,7 @@ impl Parameters {
             "backupClusterSelector": self.backup_cluster_selector,
             "restoreClusterSelector": restore,
             "settings": self.settings,
+            "velero": self.velero,
             "own": self.own,
         })
     }

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::parameters::Parameters;
+use super::velero::{self, Wanted};
 use crate::pipeline::config::types::{
     BackupNameStyle, InstallMode, OnDelete, OnDeselect, StoragePrefixStyle,
 };
-use crate::pipeline::config::{CONFIG_MAP_NAME, Config, KEYS, Severity, with_aliases, with_defaults};
+use crate::pipeline::config::{
+    CONFIG_MAP_NAME, Config, Installation, KEYS, Severity, with_aliases, with_defaults,
+};
 
 /// A configuration that can be used.
 #[derive(Clone)]
@@ -55,7 +60,7 @@ fn unavailable(config: &Config, data: &BTreeMap<String, String>) -> Vec<String> 
         refused.push(format!("error: {key}: {word} is not rendered; {instead}"));
     };
     let mode = config.installation.mode();
-    if mode != InstallMode::Oadp {
+    if mode == InstallMode::Existing {
         refuse("installMode", mode.as_str(), "leave the key out: Velero is installed by the OADP operator");
     }
     let asks_for_prefixes = data.contains_key("storagePrefixStyle");
@@ -81,6 +86,26 @@ fn parameters(config: &Config, full: &BTreeMap<String, String>) -> Parameters {
         backup_cluster_selector: config.clusters.backup.clone(),
         restore_cluster_selector: config.clusters.restore.clone(),
         settings,
+        velero: velero_parameters(config),
         own: config.own.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+    }
+}
+
+/// What the hub installs by itself; null where somebody else does.
+fn velero_parameters(config: &Config) -> Value {
+    match &config.installation {
+        Installation::Velero { version, storage } => {
+            // The configuration refuses a version without a release.
+            version.release().map_or(Value::Null, |release| {
+                velero::parameters(&Wanted {
+                    version: *version,
+                    release,
+                    specification: &Value::Object(storage.data_protection.spec().clone()),
+                    namespace: config.velero_namespace.as_str(),
+                    credentials: storage.credentials_name.as_str(),
+                })
+            })
+        }
+        Installation::Oadp { .. } | Installation::Existing => Value::Null,
     }
 }

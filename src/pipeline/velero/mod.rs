@@ -97,6 +97,14 @@ impl Plugin {
     }
 }
 
+/// Velero's namespace when nobody names another; its role binding needs no longer name then.
+const USUAL_NAMESPACE: &str = "velero";
+
+/// The name of the binding that gives Velero in a namespace its rights, as `velero install` chooses it: no two namespaces share one.
+pub fn role_binding_name(namespace: &str) -> String {
+    if namespace == USUAL_NAMESPACE { USUAL_NAMESPACE.to_owned() } else { format!("velero-{namespace}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
