@@ -20,4 +20,4 @@ pub use decide::{ACCEPTED_NAME, Decision, Neighbourhood, Owner, decide, is_prote
 pub use fault::TemplateFault;
 pub use parameters::Parameters;
 pub use rendering::{KINDS, render, shipped_texts};
-pub use templates::{Overrides, SHIPPED};
+pub use templates::{Overrides, SHIPPED, install_policy};

@@ -5,8 +5,10 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use super::templates::install_policy;
 use crate::api::selector::{LabelSelector, Operator, Requirement};
 use crate::pipeline::config::CONFIG_MAP_NAME;
+use crate::pipeline::config::types::InstallMode;
 
 /// The cluster set that clusters are in when nothing else is said.
 const DEFAULT_SET: &str = "default";
@@ -20,6 +22,8 @@ pub(super) const RESTORE_LABEL: &str = "acm-app-restore";
 pub struct Parameters {
     /// Name of the ConfigMap that the policies read on the hub.
     pub config_map: String,
+    /// How Velero comes onto the clusters: it chooses the templates, and the policy that the others wait for.
+    pub install_mode: InstallMode,
     /// The cluster sets to choose from.
     pub cluster_sets: Vec<String>,
     /// Which clusters are backed up.
@@ -37,6 +41,7 @@ impl fmt::Debug for Parameters {
         formatter
             .debug_struct("Parameters")
             .field("config_map", &self.config_map)
+            .field("install_mode", &self.install_mode)
             .field("cluster_sets", &self.cluster_sets)
             .field("backup_cluster_selector", &self.backup_cluster_selector)
             .field("restore_cluster_selector", &self.restore_cluster_selector)
@@ -49,6 +54,7 @@ impl Default for Parameters {
     fn default() -> Self {
         Self {
             config_map: CONFIG_MAP_NAME.to_owned(),
+            install_mode: InstallMode::Oadp,
             cluster_sets: vec![DEFAULT_SET.to_owned()],
             backup_cluster_selector: LabelSelector {
                 match_expressions: vec![requirement(BACKUP_LABEL, Operator::In, &["backup"])],
@@ -71,6 +77,7 @@ impl Parameters {
         }
         json!({
             "configMap": self.config_map,
+            "installPolicy": install_policy(self.install_mode),
             "clusterSets": self.cluster_sets,
             "backupClusterSelector": self.backup_cluster_selector,
             "restoreClusterSelector": restore,

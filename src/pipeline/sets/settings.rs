@@ -76,6 +76,7 @@ fn parameters(config: &Config, full: &BTreeMap<String, String>) -> Parameters {
         .collect();
     Parameters {
         config_map: CONFIG_MAP_NAME.to_owned(),
+        install_mode: config.installation.mode(),
         cluster_sets: config.clusters.sets.iter().map(ToString::to_string).collect(),
         backup_cluster_selector: config.clusters.backup.clone(),
         restore_cluster_selector: config.clusters.restore.clone(),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::object::Manifest;
+use crate::pipeline::config::types::InstallMode;
 use crate::yaml;
 
 const SECRET: &str = "W2RlZmF1bHRdCmF3c19zZWNyZXRfYWNjZXNzX2tleT1oaWRkZW4K";
@@ -289,6 +290,35 @@ fn a_template_that_does_not_come_out_is_told_with_its_line() {
     );
     let complaint = decided(&[source(&with(&[("templates", "mine")]))], &[]).complaint().unwrap();
     assert!(complaint.contains("there is no ConfigMap mine in namespace ns"), "{complaint}");
+}
+
+#[test]
+fn the_mode_chooses_the_install_policy() {
+    for mode in [InstallMode::Oadp, InstallMode::Velero, InstallMode::Existing] {
+        let parameters = Parameters { install_mode: mode, ..Parameters::default() };
+        let rendered = render("ns", &parameters, &Overrides::default()).unwrap();
+        let named = |kind: &str| -> Vec<&str> {
+            rendered.iter().filter(|object| object.kind() == kind).filter_map(Manifest::name).collect()
+        };
+        let expected = install_policy(mode);
+        assert_eq!(named("Policy"), [expected, "oadp-hdr-app-backup", "oadp-hdr-app-restore"]);
+        for (set, other) in
+            [("acm-app-backup", "oadp-hdr-app-backup"), ("acm-app-restore", "oadp-hdr-app-restore")]
+        {
+            let find = |name: &str| rendered.iter().find(|object| object.name() == Some(name)).unwrap();
+            assert_eq!(find(set).at(&["spec", "policies"]).unwrap(), &json!([expected, other]));
+            assert_eq!(find(other).at(&["spec", "dependencies"]).unwrap()[0]["name"], expected);
+        }
+    }
+}
+
+#[test]
+fn a_template_of_another_mode_waits_for_it() {
+    let unused = "velero-hdr-app-check.yaml.hbs";
+    let templates = own_templates(&json!({unused: "{{nothing}}"}));
+    let decision = decided(&[source(&with(&[("templates", "mine")])), templates], &[]);
+    assert_eq!((decision.faults.clone(), named(&decision)), (vec![], ALL.map(str::to_owned).to_vec()));
+    assert_eq!(decision.desired[0].text_at(&["data", unused]), Some("{{nothing}}"), "it is kept");
 }
 
 #[test]
