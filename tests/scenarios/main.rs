@@ -37,6 +37,7 @@ mod placements;
 mod restarts;
 mod sources;
 mod templates;
+mod velero_installed;
 mod webhook;
 
 /// The policy that installs Velero.
