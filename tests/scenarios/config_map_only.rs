@@ -10,7 +10,7 @@ pub const CONFIG_MAP: &str = "hdr-app-configmap";
 pub const ACCEPTED: &str = "hdr-app-configmap-accepted";
 
 /// A namespace with its set bound, as an administrator makes it.
-async fn namespace(world: &World, name: &str, bound: bool) {
+pub async fn namespace(world: &World, name: &str, bound: bool) {
     world.hub.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}), "").await;
     if bound {
         let binding = json!({"apiVersion": "cluster.open-cluster-management.io/v1beta2",
@@ -20,7 +20,7 @@ async fn namespace(world: &World, name: &str, bound: bool) {
 }
 
 /// The gesture: one labelled ConfigMap, with these keys besides.
-async fn configure(world: &World, namespace: &str, text: &str, keys: &[(&str, &str)]) {
+pub async fn configure(world: &World, namespace: &str, text: &str, keys: &[(&str, &str)]) {
     for mut document in flotilla::yaml::read_documents(&world.stage.with_storage(text)).unwrap() {
         document["metadata"]["labels"]["flotilla.dev/protect"] = json!("true");
         for (key, value) in keys {

@@ -38,6 +38,7 @@ mod prefixes;
 mod restarts;
 mod sources;
 mod templates;
+mod velero_installed;
 mod webhook;
 
 /// The policy that installs Velero.

@@ -36,6 +36,8 @@ pub struct Parameters {
     pub short_names: bool,
     /// The documented settings, without those that are secret.
     pub settings: BTreeMap<String, String>,
+    /// What `installMode: velero` installs; null in other modes.
+    pub velero: Value,
     /// The user's own keys, for templates of the user's own. A value may be a secret.
     pub own: BTreeMap<String, String>,
 }
@@ -70,6 +72,7 @@ impl Default for Parameters {
             cluster_prefixes: false,
             short_names: false,
             settings: BTreeMap::new(),
+            velero: Value::Null,
             own: BTreeMap::new(),
         }
     }
@@ -92,6 +95,7 @@ impl Parameters {
             "clusterPrefixes": self.cluster_prefixes,
             "shortNames": self.short_names,
             "settings": self.settings,
+            "velero": self.velero,
             "own": self.own,
         })
     }

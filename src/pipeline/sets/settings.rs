@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::parameters::Parameters;
 use super::prefixes;
+use super::velero::{self, Wanted};
 use crate::pipeline::config::types::{
     BackupNameStyle, InstallMode, OnDelete, OnDeselect, StoragePrefixStyle,
 };
-use crate::pipeline::config::{CONFIG_MAP_NAME, Config, KEYS, Severity, with_aliases, with_defaults};
+use crate::pipeline::config::{
+    CONFIG_MAP_NAME, Config, Installation, KEYS, Severity, with_aliases, with_defaults,
+};
 
 /// Key of who stores where in the bucket.
 const STYLE_KEY: &str = "storagePrefixStyle";
@@ -96,7 +101,7 @@ fn unavailable(config: &Config) -> Vec<String> {
         refused.push(format!("error: {key}: {word} is not rendered; {instead}"));
     };
     let mode = config.installation.mode();
-    if mode != InstallMode::Oadp {
+    if mode == InstallMode::Existing {
         refuse("installMode", mode.as_str(), "leave the key out: Velero is installed by the OADP operator");
     }
     refused
@@ -121,6 +126,26 @@ fn parameters(
         cluster_prefixes: prefix_style == StoragePrefixStyle::PerCluster,
         short_names: config.backup_name_style == BackupNameStyle::Short,
         settings,
+        velero: velero_parameters(config),
         own: config.own.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+    }
+}
+
+/// What the hub installs by itself; null where somebody else does.
+fn velero_parameters(config: &Config) -> Value {
+    match &config.installation {
+        Installation::Velero { version, storage } => {
+            // The configuration refuses a version without a release.
+            version.release().map_or(Value::Null, |release| {
+                velero::parameters(&Wanted {
+                    version: *version,
+                    release,
+                    specification: &Value::Object(storage.data_protection.spec().clone()),
+                    namespace: config.velero_namespace.as_str(),
+                    credentials: storage.credentials_name.as_str(),
+                })
+            })
+        }
+        Installation::Oadp { .. } | Installation::Existing => Value::Null,
     }
 }

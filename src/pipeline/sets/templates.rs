@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fault::TemplateFault;
+use crate::api::object::Manifest;
 use crate::pipeline::config::types::InstallMode;
 
 /// A shipped template: its name, its text, and when it counts.
@@ -23,6 +24,9 @@ impl Shipped {
     }
 }
 
+/// The key of the ConfigMap that says the mode.
+const MODE_KEY: &str = "installMode";
+
 /// Every mode.
 const ALWAYS: &[InstallMode] = &[InstallMode::Oadp, InstallMode::Velero, InstallMode::Existing];
 
@@ -33,6 +37,18 @@ pub const fn install_policy(mode: InstallMode) -> &'static str {
         InstallMode::Velero => "velero-hdr-app-install",
         InstallMode::Existing => "velero-hdr-app-check",
     }
+}
+
+/// Whether an install policy gave way to that of another mode, which installs Velero anew: the user changed `installMode`. With
+/// `none` whatever is there is to stay, whoever installed it. `accepted` is the copy of the configuration in force.
+pub fn is_replaced(policy: &str, accepted: &Manifest) -> bool {
+    let mode = accepted.text_at(&["data", MODE_KEY]).and_then(InstallMode::from_word);
+    let installs = |mode: InstallMode| matches!(mode, InstallMode::Oadp | InstallMode::Velero);
+    mode.filter(|mode| installs(*mode)).is_some_and(|mode| {
+        [InstallMode::Oadp, InstallMode::Velero]
+            .into_iter()
+            .any(|other| other != mode && install_policy(other) == policy)
+    })
 }
 
 const fn shipped(name: &'static str, text: &'static str, modes: &'static [InstallMode]) -> Shipped {

@@ -313,6 +313,86 @@ fn the_mode_chooses_the_install_policy() {
 }
 
 #[test]
+fn an_install_policy_gives_way_to_one_that_installs() {
+    let accepted = |mode: &str| {
+        Manifest::parse(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"installMode": mode}}))
+            .unwrap()
+    };
+    for (policy, mode, expected) in [
+        ("oadp-hdr-app-install", "velero", true),
+        ("velero-hdr-app-install", "oadp", true),
+        ("oadp-hdr-app-install", "oadp", false),
+        ("oadp-hdr-app-install", "none", false),
+        ("velero-hdr-app-install", "none", false),
+        ("velero-hdr-app-check", "velero", false),
+        ("oadp-hdr-app-backup", "velero", false),
+    ] {
+        assert_eq!(is_replaced(policy, &accepted(mode)), expected, "{policy} {mode}");
+    }
+}
+
+/// `good`, for the hub to install Velero.
+fn installed_by_the_hub() -> BTreeMap<String, String> {
+    let specification = good()["dpaSpec"].replace("[openshift, aws]", "[aws, csi]").replace(
+        "configuration: {",
+        "configuration: {nodeAgent: {enable: true, uploaderType: kopia, podConfig: {labels: {note: \"{{hub x hub}}\"}}}, ",
+    );
+    with(&[("installMode", "velero"), ("dpaSpec", &specification)])
+}
+
+#[test]
+fn the_hub_installs_velero() {
+    let decision = decided(&[source(&installed_by_the_hub())], &[]);
+    assert_eq!(decision.faults, [""; 0]);
+    let policy =
+        decision.desired.iter().find(|object| object.name() == Some("velero-hdr-app-install")).unwrap();
+    let templates = policy.at(&["spec", "policy-templates"]).unwrap().as_array().unwrap();
+    let raw = |name: &str| {
+        let template =
+            templates.iter().find(|template| template["objectDefinition"]["metadata"]["name"] == name);
+        template.unwrap()["objectDefinition"]["spec"]["object-templates-raw"].as_str().unwrap().to_owned()
+    };
+    assert!(raw("create-velero-definitions").contains(r#"veleroDefinitions "1.18.3""#));
+    assert!(raw("create-velero-account").contains("name: velero-velero-ns\n"));
+    let server = raw("create-velero-deployment");
+    assert!(
+        server.contains("image: velero/velero:v1.18.3") && server.contains("--features=EnableCSI"),
+        "{server}"
+    );
+    let agent = raw("create-node-agent-daemonset");
+    assert!(!agent.contains("{{hub x"), "what a user wrote is no template: {agent}");
+    assert!(agent.contains(r#"note: "\u007b\u007bhub x hub\u007d\u007d""#), "{agent}");
+    let enforcing =
+        |template: &&Value| template["objectDefinition"]["spec"]["remediationAction"] == "enforce";
+    for template in templates.iter().filter(enforcing) {
+        assert_eq!(template["extraDependencies"][0]["name"], "check-no-oadp", "{template}");
+    }
+    assert!(!policy.to_value().to_string().contains(SECRET));
+    assert!(policy.to_value().to_string().len() < 40_000, "the definitions are not in the policy");
+
+    let without =
+        with(&[("installMode", "velero"), ("dpaSpec", &good()["dpaSpec"].replace("openshift, ", ""))]);
+    let decision = decided(&[source(&without)], &[]);
+    assert_eq!(decision.faults, [""; 0]);
+    assert!(
+        !decision.desired.iter().any(|object| object.to_value().to_string().contains("create-node-agent"))
+    );
+}
+
+#[test]
+fn what_the_hub_cannot_install_is_told() {
+    for (key, value, expected) in [
+        ("dpaSpec", good()["dpaSpec"].clone(), "the plugin openshift, which comes with OADP"),
+        ("veleroVersion", "1.16.2".to_owned(), "is not a release that the hub can install"),
+    ] {
+        let mut data = installed_by_the_hub();
+        data.insert(key.to_owned(), value);
+        let complaint = decided(&[source(&data)], &[]).complaint().unwrap();
+        assert!(complaint.contains(expected), "{complaint}");
+    }
+}
+
+#[test]
 fn a_template_of_another_mode_waits_for_it() {
     let unused = "velero-hdr-app-check.yaml.hbs";
     let templates = own_templates(&json!({unused: "{{nothing}}"}));
@@ -323,10 +403,7 @@ fn a_template_of_another_mode_waits_for_it() {
 
 #[test]
 fn what_no_template_renders_is_refused() {
-    for (key, word) in [
-        ("installMode", "velero"),
-        ("installMode", "none"),
-    ] {
+    for (key, word) in [("installMode", "none")] {
         let complaint = decided(&[source(&with(&[(key, word)]))], &[]).complaint().unwrap();
         assert!(complaint.contains(&format!("{key}: {word} is not rendered")), "{complaint}");
     }

@@ -16,8 +16,6 @@ use super::sync;
 use crate::pipeline::config::go_duration::GoDuration;
 use crate::sim::simulator::{ObjectStorage, Trigger, Write};
 
-const PROVIDERS: [&str; 3] = ["aws", "gcp", "azure"];
-
 /// Why a location cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 enum Fault {
@@ -159,7 +157,7 @@ fn check(scene: &Scene<'_>, location: &Value) -> Result<(), Fault> {
             return Err(Fault::NoSecretKey { secret, field });
         }
     }
-    if !PROVIDERS.contains(&provider) {
+    if !scene.program.providers.contains(provider) {
         return Err(Fault::UnknownProvider { provider: provider.to_owned() });
     }
     if annotation(location, OUTCOME) == "Unavailable" {
