@@ -20,7 +20,7 @@ VELERO_VERSION = $(call version_of,velero,github.com/vmware-tanzu/velero)
 # version_of FOLDER,MODULE: the version that a go.mod of the plane requires.
 version_of = $(shell awk 'NF > 1 && $$(NF-1) == "$(2)" && /v[0-9]/ { print $$NF; exit }' tests/plane/$(1)/go.mod)
 
-.PHONY: help build test plane e2e check fmt generate bench fuzz demo
+.PHONY: help build test plane e2e check fmt generate definitions bench fuzz demo
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -95,3 +95,7 @@ generate: ## write what follows from the sources: kustomize/crds, policies, the 
 	FLOTILLA_GENERATE=yes $(CARGO) test --locked --test definitions the_committed_definitions_are_those_of_the_types
 	FLOTILLA_GENERATE=yes $(CARGO) test --locked --test render_policies the_committed_policies_are_those_of_the_templates
 	FLOTILLA_GENERATE=yes $(CARGO) test --locked --test config the_page_has_the_table_of_keys
+
+definitions: ## copy the definitions of Velero that `installMode: velero` installs, vendor/velero; needs Go
+	@tests/plane/need-go.sh
+	vendor/velero/definitions.sh vendor/velero

@@ -12,10 +12,8 @@ use super::hub_access::{api_failure, deaf, kubeconfig_failure};
 use crate::adapters::api_server::Connection;
 use crate::adapters::hub::membership::{self, Member};
 use crate::sim::clock::ClockMode;
-use crate::sim::oadp::Oadp;
 use crate::sim::server::Server;
-use crate::sim::stage::{HUB, SimError, Stage, StageOptions};
-use crate::sim::velero::Velero;
+use crate::sim::stage::{HUB, SimError, Stage, StageOptions, operators};
 
 /// A running fleet.
 pub(crate) struct StandIn {
@@ -36,10 +34,11 @@ impl StandIn {
     ) -> Result<Self, Failure> {
         let stage = Stage::start(StageOptions {
             clusters: clusters.to_vec(),
+            bare: Vec::new(),
             other_hubs: Vec::new(),
             clock: ClockMode::Real { minute },
             listen,
-            simulators: vec![Box::new(|_| Box::new(Oadp::new())), Box::new(|_| Box::new(Velero::new()))],
+            simulators: operators(),
         })
         .await
         .map_err(|error| start_failure(&error))?;

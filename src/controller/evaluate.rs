@@ -29,6 +29,7 @@ use crate::pipeline::render::encryption::{self, EncryptionKeys};
 use crate::pipeline::render::lookup::{Answer, Lookup, Recording, Reference};
 use crate::pipeline::render::{Ambient, ClusterContext, RenderError, Renderer};
 use crate::pipeline::sets;
+use crate::protection::names::NAME_KEYS;
 
 /// What one evaluation looks at. Everything in it is a value or a snapshot.
 pub struct Subject<'a> {
@@ -269,6 +270,22 @@ fn fault_of_config_map(
     }
 }
 
+/// What the names of Schedules are made of: said by the accepted copy where there is one, else by the ConfigMap.
+fn name_parts(subject: &Subject<'_>) -> Option<BTreeMap<String, String>> {
+    let gvk = GroupVersionKind::new("v1", "ConfigMap");
+    [sets::ACCEPTED_NAME, config::CONFIG_MAP_NAME].into_iter().find_map(|name| {
+        match subject.hub.get(&gvk, Some(&subject.policy.metadata.namespace), name) {
+            Answer::Found(config_map) => {
+                let mut data = config_map_data(config_map.at(&["data"]));
+                data.retain(|key, _| NAME_KEYS.contains(&key.as_str()));
+                Some(data)
+            }
+            // Only said besides: whether the policy may be evaluated at all is decided elsewhere.
+            Answer::NotFound | Answer::KindNotInstalled | Answer::NotYetKnown | Answer::Denied(_) => None,
+        }
+    })
+}
+
 fn config_map_data(data: Option<&Value>) -> BTreeMap<String, String> {
     data.and_then(Value::as_object)
         .into_iter()
@@ -368,9 +385,10 @@ fn evaluate_check(
     if doubtful {
         return Ok(reported(message::violation(&emptied_by(&template.not_found, subject))));
     }
+    let facts = ClusterFacts { name_parts: name_parts(subject), ..subject.facts.clone() };
     let situation = Situation {
         observed: observed.as_ref(),
-        cluster: subject.facts,
+        cluster: &facts,
         inventory: subject.inventory,
         allow_destructive: allows_destructive(subject.policy),
         may_prune: true,

@@ -156,7 +156,8 @@ impl Keeper {
     async fn bring_in_step(&mut self, namespace: &str) -> Result<Owner, StepError> {
         let unknown = |reason: String| StepError::Unknown { namespace: namespace.to_owned(), reason };
         let wanted = Reference { gvk: config_maps(), namespace: Some(namespace.to_owned()), name: None };
-        let connection = self.shared.hub.connection();
+        let shared = Arc::clone(&self.shared);
+        let connection = shared.hub.connection();
         if let Ensured::Disconnected(reason) = connection.ensure(&BTreeSet::from([wanted])).await {
             return Err(unknown(reason));
         }
@@ -174,10 +175,23 @@ impl Keeper {
                 None
             }
         };
+        if config_map(sets::ACCEPTED_NAME).is_none() {
+            let policies = GroupVersionKind::new("policy.open-cluster-management.io/v1", "Policy");
+            let all = read(snapshot.list(&policies, None)).map_err(&unknown)?.unwrap_or_default();
+            let elsewhere = |policy: &Arc<Manifest>| policy.namespace() != Some(namespace);
+            present.extend(
+                all.into_iter()
+                    .filter(|policy| elsewhere(policy) && sets::is_rendered_from(policy, namespace)),
+            );
+        }
         let decision = sets::decide(&Neighbourhood { namespace, config_map: &config_map, present: &present });
         let source = config_map(CONFIG_MAP_NAME);
         if let Some(reason) = unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(unknown(reason));
+        }
+        // Before anything is written: that the style changes shows only while the old copy is there.
+        if let Some(source) = source {
+            self.tell(&source, &decision).await;
         }
         for desired in &decision.desired {
             let Some(key) = desired.key() else { continue };
@@ -195,9 +209,6 @@ impl Keeper {
         }
         for surplus in &decision.surplus {
             self.shared.hub.delete_rendered(surplus).await?;
-        }
-        if let Some(source) = source {
-            self.tell(&source, &decision).await;
         }
         self.tell_misnamed(namespace).await;
         Ok(decision.owner)

@@ -13,3 +13,4 @@ pub mod render;
 pub mod sets;
 pub mod source;
 pub mod url;
+pub mod velero;

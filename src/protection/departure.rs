@@ -20,6 +20,9 @@ pub enum Departure {
     Pause,
     /// As [`Departure::Ordinary`], and the machinery of Velero goes too.
     Remove,
+    /// As [`Departure::Remove`], and what carries data or access to data stays whatever is allowed: another policy brings other
+    /// machinery.
+    Replace,
 }
 
 /// What is left of a policy that leaves a cluster.
@@ -31,6 +34,8 @@ pub enum Remnant {
     Unbound,
     /// The root policy is gone.
     Gone,
+    /// The root policy gave way to another one of the same configuration, which installs Velero in another way.
+    Replaced,
 }
 
 /// How a policy leaves, by its annotations (those of the replicated policy where the root is gone). A rendered policy is never
@@ -42,6 +47,7 @@ pub fn departure(annotations: &BTreeMap<String, String>, remnant: Remnant) -> De
     }
     let word = |name: &str| annotations.get(name).map_or("", String::as_str);
     match remnant {
+        Remnant::Replaced => Departure::Replace,
         Remnant::Gone if word(ON_DELETE_ANNOTATION) == REMOVE => Departure::Remove,
         Remnant::Gone | Remnant::Unbound => Departure::Nothing,
         Remnant::Bound => match word(ON_DESELECT_ANNOTATION) {
@@ -72,6 +78,9 @@ mod tests {
             (&[rendered], Remnant::Gone, Departure::Nothing),
             (&remove, Remnant::Bound, Departure::Remove),
             (&remove, Remnant::Unbound, Departure::Nothing),
+            (&[rendered], Remnant::Replaced, Departure::Replace),
+            (&remove, Remnant::Replaced, Departure::Replace),
+            (&[], Remnant::Replaced, Departure::Ordinary),
             (&remove, Remnant::Gone, Departure::Nothing),
             (&paused, Remnant::Bound, Departure::Pause),
             (&paused, Remnant::Gone, Departure::Remove),

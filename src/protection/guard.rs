@@ -1,7 +1,10 @@
 //! Which deletions need an explicit opt-in: nothing that holds data, access to data or the machinery of both.
 
-use crate::api::object::ObjectKey;
-use crate::api::ocm::names::ALLOW_DESTRUCTIVE_ANNOTATION;
+use serde_json::Value;
+
+use super::VELERO_GROUP;
+use crate::api::object::{Manifest, ObjectKey};
+use crate::api::ocm::names::{ALLOW_DESTRUCTIVE_ANNOTATION, RESTORE_FROM_LABEL};
 
 /// Whether an object may be deleted on a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,15 @@ pub fn removal(key: &ObjectKey, allow_destructive: bool) -> DeletionVerdict {
     if is_machinery { DeletionVerdict::Allowed } else { deletion(key, allow_destructive) }
 }
 
+/// Whether it is a storage location that was made to read another cluster's backups while one of them is restored. Whoever made it
+/// may delete it: it is written to by nobody, the backups are that cluster's, and here are only copies of their records.
+pub fn is_for_reading(object: &Manifest) -> bool {
+    object.gvk().same_kind(VELERO_GROUP, "BackupStorageLocation")
+        && object.label(RESTORE_FROM_LABEL).is_some()
+        && object.text_at(&["spec", "accessMode"]) == Some("ReadOnly")
+        && object.at(&["spec", "default"]) != Some(&Value::Bool(true))
+}
+
 /// What goes with an object of the kind; `None` when it can be made again from the policy.
 fn loss(group: &str, kind: &str) -> Option<&'static str> {
     let loss = match (group, kind) {
@@ -74,6 +86,8 @@ fn loss(group: &str, kind: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::api::object::GroupVersionKind;
 
@@ -115,6 +129,30 @@ mod tests {
             assert_eq!(matches!(verdict, DeletionVerdict::Held { .. }), held, "{api_version} {kind}");
             assert_eq!(deletion(&key(api_version, kind), true), DeletionVerdict::Allowed);
         }
+    }
+
+    #[test]
+    fn only_a_location_that_reads_for_a_restore_may_go() {
+        let location = |labels: serde_json::Value, spec: serde_json::Value| {
+            Manifest::parse(json!({"apiVersion": "velero.io/v1", "kind": "BackupStorageLocation",
+                "metadata": {"name": "x", "labels": labels}, "spec": spec}))
+            .unwrap()
+        };
+        let marked = json!({"flotilla.dev/restore-from": "c1"});
+        for (labels, spec, expected) in [
+            (marked.clone(), json!({"accessMode": "ReadOnly"}), true),
+            (marked.clone(), json!({"accessMode": "ReadOnly", "default": false}), true),
+            (marked.clone(), json!({"accessMode": "ReadOnly", "default": true}), false),
+            (marked.clone(), json!({"accessMode": "ReadWrite"}), false),
+            (marked, json!({}), false),
+            (json!({}), json!({"accessMode": "ReadOnly"}), false),
+        ] {
+            let location = location(labels, spec);
+            assert_eq!(is_for_reading(&location), expected, "{:?}", location.to_value());
+        }
+        let other = Manifest::parse(json!({"apiVersion": "velero.io/v1", "kind": "Backup",
+            "metadata": {"labels": {"flotilla.dev/restore-from": "c1"}}, "spec": {"accessMode": "ReadOnly"}}));
+        assert!(!is_for_reading(&other.unwrap()));
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub const LONGEST_SCHEDULE_NAME: usize = LONGEST_BACKUP_NAME - TIMESTAMP_LENGTH;
 
 const PREFIX_KEY: &str = "backupPrefix";
 const LOCATION_KEY: &str = "backupVolumeSnapshotLocation";
+/// Keys of the ConfigMap of which, with the cluster's name, the names of Schedules are made.
+pub const NAME_KEYS: [&str; 2] = [PREFIX_KEY, LOCATION_KEY];
 
 /// A Schedule whose backups would have too long a name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -21,6 +21,9 @@ pub trait View {
 
     /// Every object that lives in the namespace, whatever its kind, in the order of kind and name.
     fn contents(&self, namespace: &str) -> Vec<Arc<Manifest>>;
+
+    /// Whether the cluster knows the kind.
+    fn serves(&self, group: &str, kind: &str) -> bool;
 }
 
 /// One write of a simulator.

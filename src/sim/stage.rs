@@ -16,10 +16,13 @@ use tokio_util::task::TaskTracker;
 use super::clock::{ClockMode, SimulatedClock};
 use super::http;
 use super::kinds::Role;
+use super::oadp::Oadp;
 use super::runtime::Runtime;
 use super::server::{Server, Surroundings};
 use super::simulator::{ObjectStorage, Simulator};
 use super::store::{OnChange, Seed};
+use super::velero::Velero;
+use super::workloads::Workloads;
 
 /// Name under which the hub is served.
 pub const HUB: &str = "hub";
@@ -48,10 +51,21 @@ pub enum SimError {
 /// Builds what plays the operators of a cluster, from the cluster's name.
 pub type SimulatorFactory = Box<dyn Fn(&str) -> Box<dyn Simulator> + Send + Sync>;
 
+/// Everything that is played on a managed cluster: OADP, what runs Velero's workloads, Velero.
+pub fn operators() -> Vec<SimulatorFactory> {
+    vec![
+        Box::new(|_| Box::new(Oadp::new())),
+        Box::new(|_| Box::new(Workloads::new())),
+        Box::new(|_| Box::new(Velero::new())),
+    ]
+}
+
 /// What a stage consists of.
 pub struct StageOptions {
     /// Names of the managed clusters.
     pub clusters: Vec<String>,
+    /// Those of them that start without any definition: no OLM, no OADP, no Velero.
+    pub bare: Vec<String>,
     /// Names of hubs beside the first one, which is called [`HUB`].
     pub other_hubs: Vec<String>,
     /// How the simulated time passes.
@@ -66,6 +80,7 @@ impl Default for StageOptions {
     fn default() -> Self {
         Self {
             clusters: Vec::new(),
+            bare: Vec::new(),
             other_hubs: Vec::new(),
             clock: ClockMode::Manual { start: Timestamp::UNIX_EPOCH },
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -79,6 +94,7 @@ impl std::fmt::Debug for StageOptions {
         formatter
             .debug_struct("StageOptions")
             .field("clusters", &self.clusters)
+            .field("bare", &self.bare)
             .field("other_hubs", &self.other_hubs)
             .field("clock", &self.clock)
             .field("listen", &self.listen)
@@ -130,11 +146,13 @@ impl Stage {
         let hub_server = |name: &str| Arc::new(Server::new(name, Role::Hub, &seed, &around, quiet.clone()));
         let hub = hub_server(HUB);
         let other_hubs = options.other_hubs.iter().map(|name| (name.clone(), hub_server(name))).collect();
-        let seed = Seed::new(Role::Managed, &clock);
+        let (managed, bare) = (Seed::new(Role::Managed, &clock), Seed::new(Role::Bare, &clock));
         let mut clusters = BTreeMap::new();
         for (index, name) in options.clusters.iter().enumerate() {
             let on_change = runtime.mark(index);
-            let server = Arc::new(Server::new(name, Role::Managed, &seed, &around, on_change));
+            let (role, seed) =
+                if options.bare.contains(name) { (Role::Bare, &bare) } else { (Role::Managed, &managed) };
+            let server = Arc::new(Server::new(name, role, seed, &around, on_change));
             let simulators = options.simulators.iter().map(|factory| factory(name)).collect();
             runtime.add(Arc::clone(&server), simulators);
             clusters.insert(name.clone(), server);

@@ -36,9 +36,11 @@ mod kinds;
 mod leases;
 mod pacman;
 mod placements;
+mod prefixes;
 mod restarts;
 mod sources;
 mod templates;
+mod velero_installed;
 mod webhook;
 
 /// The policy that installs Velero.

@@ -9,9 +9,8 @@ use flotilla::adapters::cluster::access;
 use flotilla::sim::clock::ClockMode;
 use flotilla::sim::faults::Fault;
 use flotilla::sim::server::Server;
-use flotilla::sim::stage::{Stage as StandIn, StageOptions};
+use flotilla::sim::stage::{Stage as StandIn, StageOptions, operators};
 use flotilla::sim::velero::edit::OUTCOME;
-use flotilla::sim::{oadp::Oadp, velero::Velero};
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
@@ -60,19 +59,17 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Starts the kind that is asked for, with one hub or two.
-    pub async fn start(hubs: usize, clusters: &[String]) -> Self {
+    /// Starts the kind that is asked for, with one hub or two. Bare clusters have no OLM, no OADP and no Velero, nor their kinds.
+    pub async fn start(hubs: usize, clusters: &[String], bare: &[String]) -> Self {
         match kind() {
-            Kind::Plane => Self::Plane(Plane::start(hubs, clusters).await),
+            Kind::Plane => Self::Plane(Plane::start(hubs, clusters, bare).await),
             Kind::StandIn => {
                 let options = StageOptions {
                     clusters: clusters.to_vec(),
+                    bare: bare.to_vec(),
                     other_hubs: (1..hubs).map(hub_name).collect(),
                     clock: ClockMode::Manual { start: "2026-01-05T10:30:20Z".parse().unwrap() },
-                    simulators: vec![
-                        Box::new(|_| Box::new(Oadp::new())),
-                        Box::new(|_| Box::new(Velero::new())),
-                    ],
+                    simulators: operators(),
                     ..StageOptions::default()
                 };
                 Self::StandIn(StandIn::start(options).await.unwrap())

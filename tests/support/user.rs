@@ -40,6 +40,7 @@ pub fn resource(kind: &str) -> (ApiResource, bool) {
         }
         "Lease" => ("coordination.k8s.io/v1", "leases", true),
         "Deployment" => ("apps/v1", "deployments", true),
+        "DaemonSet" => ("apps/v1", "daemonsets", true),
         "ManagedCluster" => ("cluster.open-cluster-management.io/v1", "managedclusters", false),
         "ManagedClusterSetBinding" => {
             ("cluster.open-cluster-management.io/v1beta2", "managedclustersetbindings", true)
@@ -55,6 +56,7 @@ pub fn resource(kind: &str) -> (ApiResource, bool) {
         "Restore" => ("velero.io/v1", "restores", true),
         "BackupStorageLocation" => ("velero.io/v1", "backupstoragelocations", true),
         "VolumeSnapshotLocation" => ("velero.io/v1", "volumesnapshotlocations", true),
+        "ServerStatusRequest" => ("velero.io/v1", "serverstatusrequests", true),
         "DeleteBackupRequest" => ("velero.io/v1", "deletebackuprequests", true),
         "ClusterServiceVersion" => ("operators.coreos.com/v1alpha1", "clusterserviceversions", true),
         "Subscription" => ("operators.coreos.com/v1alpha1", "subscriptions", true),

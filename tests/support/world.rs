@@ -67,6 +67,14 @@ impl World {
         Self::start_hubs(&[names]).await.remove(0)
     }
 
+    /// Starts a stage with one cluster that has no OLM, no OADP and no Velero, and joins it.
+    pub async fn start_bare(name: &str) -> Self {
+        let mut world = Self::start_unjoined_with(&[&[name]], &[name]).await.remove(0);
+        world.join(name).await;
+        world.start_hub();
+        world
+    }
+
     /// Starts a stage with several hubs, each with clusters of its own, which share the object storage, and joins those.
     pub async fn start_hubs(hubs: &[&[&str]]) -> Vec<Self> {
         let worlds = Self::start_unjoined(hubs).await;
@@ -80,6 +88,10 @@ impl World {
 
     /// The same with clusters that have not joined.
     pub async fn start_unjoined(hubs: &[&[&str]]) -> Vec<Self> {
+        Self::start_unjoined_with(hubs, &[]).await
+    }
+
+    async fn start_unjoined_with(hubs: &[&[&str]], bare: &[&str]) -> Vec<Self> {
         if std::env::var("RUST_LOG").is_ok() {
             // The first test of the process has done it already.
             let _ = tracing_subscriber::fmt()
@@ -88,7 +100,8 @@ impl World {
                 .try_init();
         }
         let all: Vec<String> = hubs.iter().copied().flatten().map(|name| (*name).to_owned()).collect();
-        let stage = Arc::new(Stage::start(hubs.len(), &all).await);
+        let bare: Vec<String> = bare.iter().map(|name| (*name).to_owned()).collect();
+        let stage = Arc::new(Stage::start(hubs.len(), &all, &bare).await);
         let mut worlds = Vec::new();
         for (number, names) in hubs.iter().enumerate() {
             let mut clusters = BTreeMap::new();

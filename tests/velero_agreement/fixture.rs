@@ -47,7 +47,7 @@ impl Fixture {
     /// Starts the clusters and waits until their location can be used.
     pub(crate) async fn start(clusters: &[&str]) -> Self {
         let names: Vec<String> = clusters.iter().map(|name| (*name).to_owned()).collect();
-        let stage = Stage::start(0, &names).await;
+        let stage = Stage::start(0, &names, &[]).await;
         let install = stage.with_storage(&objects("install"));
         let mut clusters = BTreeMap::new();
         for name in names {

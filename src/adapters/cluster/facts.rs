@@ -22,6 +22,7 @@ pub async fn facts(cluster: &str, connection: &Connection) -> ClusterFacts {
             dpa_knows_node_agent: application
                 .and_then(|crd| knows(&crd, &["spec", "configuration", "nodeAgent"])),
         },
+        ..ClusterFacts::default()
     }
 }
 

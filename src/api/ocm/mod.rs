@@ -118,4 +118,9 @@ pub mod names {
     pub const ON_DESELECT_ANNOTATION: &str = "flotilla.dev/on-deselect";
     /// On a rendered Policy: what becomes of what it made on clusters when its ConfigMap goes.
     pub const ON_DELETE_ANNOTATION: &str = "flotilla.dev/on-delete";
+    /// On rendered Policies and PolicySets, and copied to replicated policies: `storagePrefixStyle` as it is in force.
+    pub const STORAGE_PREFIX_STYLE_ANNOTATION: &str = "flotilla.dev/storage-prefix-style";
+    /// On a managed cluster: the cluster whose backup is restored there, where its name does not tell. On a storage location: the
+    /// cluster whose backups it was made to read.
+    pub const RESTORE_FROM_LABEL: &str = "flotilla.dev/restore-from";
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::account;
+use super::account::{self, Rights};
 use crate::adapters::api_server::put::Change;
 use crate::adapters::api_server::{ApiError, Connection};
 use crate::adapters::cluster::access::{self, AccessError};
@@ -26,6 +26,7 @@ Examples:
   flotilla cluster join c1 --kubeconfig c1.kubeconfig
   flotilla cluster join c1 --kubeconfig ~/.kube/config --context c1 --label acm-pv-dr=backup
   flotilla cluster join c1 --kubeconfig c1.kubeconfig --velero-namespace openshift-adp
+  flotilla cluster join c1 --kubeconfig c1.kubeconfig --install-velero
   flotilla cluster join c1 --kubeconfig account.kubeconfig --as-given
 
 Your own credentials are used once: to make the account flotilla-access/flotilla-hub on the cluster, with the rights that
@@ -55,6 +56,10 @@ pub(crate) struct Options {
     /// Default: backupNS of every ConfigMap hdr-app-configmap on the hub
     #[arg(long = "velero-namespace", value_name = "NAME", value_parser = values::cluster_name, conflicts_with = "as_given")]
     velero_namespaces: Vec<String>,
+    /// Let the hub install Velero itself, as `installMode: velero` asks: it may then bind cluster-admin, and is an administrator of
+    /// the cluster
+    #[arg(long, conflicts_with = "as_given")]
+    install_velero: bool,
     /// Store the kubeconfig as it is and make nothing on the cluster: for an account that was made for Flotilla already
     #[arg(long)]
     as_given: bool,
@@ -117,7 +122,8 @@ async fn entered(options: &Options, hub: &Connection) -> Result<Flattened, Failu
              again once there is one, or with --velero-namespace"
         ));
     }
-    let changes = access::grant(&connection, &account::objects(&namespaces)?)
+    let rights = if options.install_velero { Rights::Install } else { Rights::Configure };
+    let changes = access::grant(&connection, &account::objects(&namespaces, rights)?)
         .await
         .map_err(|error| access_failure(&options.name, &error))?;
     output::line(&format!("on cluster {}:", options.name))?;

@@ -59,9 +59,10 @@ impl Worker {
             Departure::Ordinary | Departure::Nothing | Departure::Pause => {
                 policy.as_deref().is_some_and(allows_destructive)
             }
+            Departure::Replace => false,
         };
         match departure {
-            Departure::Ordinary | Departure::Remove => {}
+            Departure::Ordinary | Departure::Remove | Departure::Replace => {}
             Departure::Nothing => {
                 let reason = if policy.is_some() {
                     self.keep_claims(key, &replica);
@@ -84,10 +85,11 @@ impl Worker {
         let mut plans = loop {
             let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
             let snapshot = link.connection.snapshot();
-            let planned = if departure == Departure::Remove {
-                prune::removed(&inventory, destructive, &snapshot)
-            } else {
-                prune::deselected(&inventory, &standing, destructive, &snapshot)
+            let planned = match departure {
+                Departure::Remove | Departure::Replace => prune::removed(&inventory, destructive, &snapshot),
+                Departure::Ordinary | Departure::Nothing | Departure::Pause => {
+                    prune::deselected(&inventory, &standing, destructive, &snapshot)
+                }
             };
             match planned {
                 Ok(plans) => break plans,
@@ -154,27 +156,37 @@ impl Worker {
         policy: Option<&Policy>,
         replica: &Manifest,
     ) -> Result<Departure, ApiError> {
-        let Some(policy) = policy else {
-            return Ok(departure::departure(&replica.annotations(), Remnant::Gone));
-        };
-        let annotations = &policy.metadata.annotations;
-        if annotations.contains_key(names::RENDERED_FROM_ANNOTATION) {
-            let source = ObjectKey {
-                gvk: GroupVersionKind::new("v1", "ConfigMap"),
-                namespace: Some(key.namespace.clone()),
-                name: CONFIG_MAP_NAME.to_owned(),
-            };
-            let found = self.shared.hub.connection().get(&source).await?;
-            if !found.is_some_and(|source| sets::is_protected(&source)) {
-                return Ok(departure::departure(annotations, Remnant::Unbound));
-            }
+        let annotations =
+            policy.map_or_else(|| replica.annotations(), |policy| policy.metadata.annotations.clone());
+        let rendered = annotations.contains_key(names::RENDERED_FROM_ANNOTATION);
+        let protected = rendered
+            && self.config_map(key, CONFIG_MAP_NAME).await?.is_some_and(|source| sets::is_protected(&source));
+        let accepted = if protected { self.config_map(key, sets::ACCEPTED_NAME).await? } else { None };
+        if accepted.is_some_and(|accepted| sets::is_replaced(&key.name, &accepted)) {
+            return Ok(departure::departure(&annotations, Remnant::Replaced));
+        }
+        if policy.is_none() {
+            return Ok(departure::departure(&annotations, Remnant::Gone));
+        }
+        if rendered && !protected {
+            return Ok(departure::departure(&annotations, Remnant::Unbound));
         }
         let bound = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
             !fleet.bindings(key).is_empty()
         };
         let remnant = if bound { Remnant::Bound } else { Remnant::Unbound };
-        Ok(departure::departure(annotations, remnant))
+        Ok(departure::departure(&annotations, remnant))
+    }
+
+    /// A ConfigMap of the policy's namespace on the hub, as it is now.
+    async fn config_map(&self, policy: &PolicyKey, name: &str) -> Result<Option<Manifest>, ApiError> {
+        let key = ObjectKey {
+            gvk: GroupVersionKind::new("v1", "ConfigMap"),
+            namespace: Some(policy.namespace.clone()),
+            name: name.to_owned(),
+        };
+        self.shared.hub.connection().get(&key).await
     }
 
     /// The Schedules are paused, and all else stays. The replicated policy remembers what is the policy's own, so that it can
@@ -187,10 +199,13 @@ impl Worker {
         inventory: &Inventory,
     ) -> Result<Outcome, ApiError> {
         self.keep_claims(key, replica);
-        let schedules = loop {
+        let (schedules, plans) = loop {
             let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
-            match prune::running_schedules(inventory, &link.connection.snapshot()) {
-                Ok(schedules) => break schedules,
+            let snapshot = link.connection.snapshot();
+            let found = prune::running_schedules(inventory, &snapshot)
+                .and_then(|schedules| Ok((schedules, prune::made_for_reading(inventory, &snapshot)?)));
+            match found {
+                Ok(found) => break found,
                 Err(waiting) => {
                     if let Ensured::Disconnected(reason) = link.connection.ensure(&waiting.references).await {
                         return Ok(Outcome::Disconnected(reason));
@@ -198,10 +213,14 @@ impl Worker {
                 }
             }
         };
+        let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
+        let pushed = cluster::prune(&link.connection, &plans).await;
+        if let Some(outcome) = unfinished(pushed) {
+            return Ok(outcome);
+        }
         if schedules.is_empty() {
             return Ok(Outcome::Settled);
         }
-        let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
         let pushed = cluster::pause(&link.connection, &schedules).await;
         if let Some(outcome) = unfinished(pushed) {
             return Ok(outcome);

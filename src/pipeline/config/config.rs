@@ -16,6 +16,7 @@ use super::types::{
 use super::value::Subject;
 use super::{credentials, cross, dpa, examine, lists, selectors, spelling, values, with_aliases};
 use crate::api::selector::LabelSelector;
+use crate::pipeline::velero::Release;
 
 /// What a ConfigMap says, every value checked and every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -210,6 +211,9 @@ impl Reading<'_> {
         let credentials_name = self.read("dpaBackupCloudCredentialsName", values::object_name);
         let credentials = self.read_where(installs, "dpaAwsBackupCloudCredentials", credentials::credentials);
         let data_protection = self.read_where(installs, "dpaSpec", dpa::data_protection);
+        if mode == Some(InstallMode::Velero) {
+            self.installed_by_the_hub(version);
+        }
         let backup = self.backup();
         let restore = self.restore();
         let clusters = self.clusters();
@@ -252,6 +256,25 @@ impl Reading<'_> {
             templates: templates?,
             own: self.own(),
         })
+    }
+
+    /// What the hub cannot install without the operator.
+    fn installed_by_the_hub(&mut self, version: Option<VeleroVersion>) {
+        if let Some(version) = version.filter(|version| version.release().is_none()) {
+            self.findings.retain(|finding| finding.key != "veleroVersion");
+            let known: Vec<String> = Release::ALL.iter().map(|release| format!("{release}.x")).collect();
+            self.findings.push(
+                Diagnostic::new("veleroVersion", Fault::Refused, "is not a release that the hub can install")
+                    .found(&version.to_string())
+                    .expected(known.join(" or "))
+                    .hint("leave the key out for the pinned release"),
+            );
+        }
+        if let (Some(key), Some(text)) = (table::find("dpaSpec"), self.data.get("dpaSpec")) {
+            let mut subject = Subject::new(spelling::as_written(key, self.written), text);
+            dpa::unrendered(&mut subject);
+            self.findings.append(&mut subject.findings);
+        }
     }
 
     fn backup(&mut self) -> Option<Backup> {

@@ -283,7 +283,7 @@ pub const KEYS: &[Key] = &[
         Form::VeleroVersion,
         Default(PINNED_VELERO),
         "1.18.3",
-        "The Velero that `installMode: velero` installs.",
+        "The Velero that `installMode: velero` installs, with the definitions and plugins of its release: 1.17.x or 1.18.x.",
     ),
     key(
         "storagePrefixStyle",

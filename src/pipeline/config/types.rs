@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::cron::Cron;
 use super::go_duration::GoDuration;
+use crate::pipeline::velero::Release;
 
 /// Texts that were checked; they are made in this room only.
 macro_rules! checked_text {
@@ -186,6 +187,13 @@ pub struct VeleroVersion {
     pub patch: u32,
 }
 
+impl VeleroVersion {
+    /// The release that the hub can install; `None` for one whose definitions and plugins it does not know.
+    pub const fn release(self) -> Option<Release> {
+        Release::of(self.major, self.minor)
+    }
+}
+
 impl fmt::Display for VeleroVersion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{}.{}", self.major, self.minor, self.patch)
@@ -208,7 +216,8 @@ macro_rules! words {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            pub(super) fn from_word(word: &str) -> Option<Self> {
+            /// What a word stands for; `None` for any other.
+            pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)+ _ => None }
             }
         }

@@ -237,7 +237,9 @@ pub fn recorded(
             }
             (PruneAction::Unreadable(_) | PruneAction::Leaving, _)
             | (PruneAction::Delete, Some(Err(_)) | None) => {
-                entries.push(prune.entry.clone());
+                // What goes along with an entry is none itself.
+                let known = intended.entry(&check.name, &prune.entry.key());
+                entries.extend(known.map(|_| prune.entry.clone()));
             }
             (PruneAction::Delete, Some(Ok(()))) | (PruneAction::Forget, _) => {}
         }

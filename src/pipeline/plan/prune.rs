@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::check::Situation;
 use super::inventory::{Entry, Inventory};
 use super::{PruneAction, PrunePlan, Waiting};
-use crate::api::object::{Manifest, ObjectKey};
+use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::api::ocm::configuration_policy::PruneObjectBehavior;
 use crate::pipeline::policy::checks::{Check, Remediation};
 use crate::pipeline::policy::standing::Standing;
@@ -40,8 +40,13 @@ pub(super) fn leftovers(
             PruneAction::Forget
         } else {
             let judge = |key: &ObjectKey| guard::deletion(key, situation.allow_destructive);
-            match action(entry, check.prune, &judge, situation.observed) {
-                Ok(action) => action,
+            let action = action(entry, check.prune, &judge, situation.observed)
+                .and_then(|action| Ok((copies(entry, &action, situation.observed)?, action)));
+            match action {
+                Ok((copies, action)) => {
+                    plans.extend(copies);
+                    action
+                }
                 Err(reference) => {
                     waiting.references.insert(reference);
                     continue;
@@ -71,8 +76,13 @@ pub fn deselected(
         }
         let behaviour = standing.and_then(|standing| standing.prune).unwrap_or(check.prune);
         let judge = |key: &ObjectKey| guard::deletion(key, allow_destructive);
-        match action(entry, behaviour, &judge, observed) {
-            Ok(action) => plans.push(PrunePlan { entry: entry.clone(), action }),
+        let action = action(entry, behaviour, &judge, observed)
+            .and_then(|action| Ok((copies(entry, &action, observed)?, action)));
+        match action {
+            Ok((copies, action)) => {
+                plans.extend(copies);
+                plans.push(PrunePlan { entry: entry.clone(), action });
+            }
             Err(reference) => {
                 waiting.references.insert(reference);
             }
@@ -98,8 +108,13 @@ pub fn removed(
             PruneObjectBehavior::DeleteAll => PruneObjectBehavior::DeleteAll,
         };
         let judge = |key: &ObjectKey| guard::removal(key, allow_destructive);
-        match action(entry, behaviour, &judge, observed) {
-            Ok(action) => plans.push(PrunePlan { entry: entry.clone(), action }),
+        let action = action(entry, behaviour, &judge, observed)
+            .and_then(|action| Ok((copies(entry, &action, observed)?, action)));
+        match action {
+            Ok((copies, action)) => {
+                plans.extend(copies);
+                plans.push(PrunePlan { entry: entry.clone(), action });
+            }
             Err(reference) => {
                 waiting.references.insert(reference);
             }
@@ -107,6 +122,18 @@ pub fn removed(
     }
     plans.sort_by_key(|plan| removal_rank(&plan.entry.key()));
     if waiting.references.is_empty() { Ok(plans) } else { Err(waiting) }
+}
+
+/// The locations for reading among what a policy made, with what goes along: they go even where all else stays.
+pub fn made_for_reading(inventory: &Inventory, observed: &dyn Lookup) -> Result<Vec<PrunePlan>, Waiting> {
+    let mut plans = deselected(inventory, &|_| None, false, observed)?;
+    // Nothing else of these kinds is ever deleted without an opt-in.
+    let is_read = |kind: &str| kind == "BackupStorageLocation" || COPIED.contains(&kind);
+    plans.retain(|plan| {
+        let gvk = plan.entry.key().gvk;
+        plan.action == PruneAction::Delete && gvk.group == "velero.io" && is_read(&gvk.kind)
+    });
+    Ok(plans)
 }
 
 /// What is removed first: an operator outlives what it looks after, and a namespace what is in it.
@@ -200,6 +227,48 @@ fn action(
     }
     Ok(match judge(&key) {
         DeletionVerdict::Allowed => PruneAction::Delete,
+        DeletionVerdict::Held { .. } if entry.created && guard::is_for_reading(&existing) => {
+            PruneAction::Delete
+        }
         DeletionVerdict::Held { why } => PruneAction::Hold(why),
     })
+}
+
+/// Label of Velero's objects that belong to a storage location, with its name.
+const LOCATION_LABEL: &str = "velero.io/storage-location";
+/// The kinds that Velero makes in a cluster of what it finds in a storage location.
+const COPIED: [&str; 2] = ["Backup", "BackupRepository"];
+
+/// What goes with a location for reading that goes: Velero leaves its copies behind for good, so that its own
+/// `velero backup-location delete` takes these two kinds along (upstream: `backuplocation/delete.go`). They go first: as long as
+/// one is there, so is the location, from which they can be found.
+fn copies(entry: &Entry, action: &PruneAction, observed: &dyn Lookup) -> Result<Vec<PrunePlan>, Reference> {
+    let location = entry.key();
+    let existing = observed.get(&location.gvk, location.namespace.as_deref(), &location.name);
+    let is_for_reading = matches!(existing, Answer::Found(existing) if guard::is_for_reading(&existing));
+    if *action != PruneAction::Delete || !is_for_reading {
+        return Ok(Vec::new());
+    }
+    let mut plans = Vec::new();
+    for kind in COPIED {
+        let gvk = GroupVersionKind { kind: kind.to_owned(), ..location.gvk.clone() };
+        match observed.list(&gvk, location.namespace.as_deref()) {
+            Answer::Found(objects) => {
+                let of_location = objects
+                    .iter()
+                    .filter(|object| object.label(LOCATION_LABEL) == Some(location.name.as_str()))
+                    .filter(|object| !object.is_deleting());
+                plans.extend(of_location.filter_map(|object| {
+                    let uid = object.uid().map(ToOwned::to_owned);
+                    let entry = Entry { uid, created: true, ..Entry::new(&object.key()?) };
+                    Some(PrunePlan { entry, action: PruneAction::Delete })
+                }));
+            }
+            Answer::NotFound | Answer::KindNotInstalled | Answer::Denied(_) => {}
+            Answer::NotYetKnown => {
+                return Err(Reference { gvk, namespace: location.namespace.clone(), name: None });
+            }
+        }
+    }
+    Ok(plans)
 }

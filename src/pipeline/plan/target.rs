@@ -1,5 +1,7 @@
 //! A resolved object template as a desired object, with Velero's own rules applied to it.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use thiserror::Error;
 
@@ -48,6 +50,8 @@ pub struct ClusterFacts {
     pub name: String,
     /// Which fields its Velero and OADP know.
     pub target: translate::Target,
+    /// Values of [`names::NAME_KEYS`], where a ConfigMap says them: shown where a name made of them is too long.
+    pub name_parts: Option<BTreeMap<String, String>>,
 }
 
 /// One object template, ready to be compared.
@@ -127,7 +131,7 @@ pub fn read(
         return Ok(DesiredTemplate { template, object, notes: Vec::new() });
     }
     if object.gvk().same_kind("velero.io", "Schedule") && object.name().is_some() {
-        names::check_schedule_name(&object, &cluster.name, None)?;
+        names::check_schedule_name(&object, &cluster.name, cluster.name_parts.as_ref())?;
     }
     let (object, translations) = translate::modernise(object, &cluster.target);
     let notes = translations.iter().map(ToString::to_string).collect();

@@ -12,11 +12,12 @@ const TRIGGER_UPDATE: &str = "policy.open-cluster-management.io/trigger-update";
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What must be known of a rendered policy when its root is gone.
-const OUTLIVES_THE_ROOT: [&str; 4] = [
+const OUTLIVES_THE_ROOT: [&str; 5] = [
     names::RENDERED_FROM_ANNOTATION,
     names::ON_DESELECT_ANNOTATION,
     names::ON_DELETE_ANNOTATION,
     names::ALLOW_DESTRUCTIVE_ANNOTATION,
+    names::STORAGE_PREFIX_STYLE_ANNOTATION,
 ];
 
 /// One policy template as it goes into the replicated policy.

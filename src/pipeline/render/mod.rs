@@ -22,7 +22,7 @@ mod resolve;
 mod rewrite;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(in crate::pipeline) mod tests;
 pub mod text;
 mod variables;
 

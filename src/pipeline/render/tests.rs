@@ -13,7 +13,7 @@ use crate::api::object::{GroupVersionKind, Manifest};
 
 /// Objects of one API server.
 #[derive(Default)]
-pub(super) struct Snapshot {
+pub(in crate::pipeline) struct Snapshot {
     pub(super) objects: Vec<Arc<Manifest>>,
     /// Kinds that are cluster-scoped.
     pub(super) cluster_scoped: BTreeSet<&'static str>,
@@ -24,7 +24,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn of(objects: impl IntoIterator<Item = Json>) -> Self {
+    pub(in crate::pipeline) fn of(objects: impl IntoIterator<Item = Json>) -> Self {
         let mut objects: Vec<_> =
             objects.into_iter().map(|object| Arc::new(Manifest::parse(object).unwrap())).collect();
         objects.sort_by_key(|object| (object.namespace().map(String::from), object.name().map(String::from)));

@@ -48,6 +48,10 @@ fn lines(value: &Value, indent: usize) -> Result<String, YamlError> {
 /// One line, quoted where it must be.
 fn scalar(value: &Value) -> Result<String, YamlError> {
     match value {
+        // A text is no template: what looks like one is written so that the policy does not take it for one.
+        Value::String(text) if text.contains("{{") || text.contains("}}") => {
+            Ok(value.to_string().replace('{', "\\u007b").replace('}', "\\u007d"))
+        }
         Value::String(text) if text.contains('\n') => Ok(value.to_string()),
         _ => Ok(yaml::write(value)?.trim_end().to_owned()),
     }
@@ -81,6 +85,7 @@ mod tests {
             (json!("prod"), " prod"),
             (json!(3), " 3"),
             (json!("a\nb"), " \"a\\nb\""),
+            (json!("{{ x }}"), r#" "\u007b\u007b x \u007d\u007d""#),
         ] {
             assert_eq!(after_key(&value, 2).unwrap(), expected);
         }

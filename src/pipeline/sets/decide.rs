@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::parameters::Parameters;
+use super::prefixes;
 use super::rendering::{KINDS, rank, render};
 use super::settings::{self, Settings};
 use super::templates::{Overrides, is_template_name};
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::api::ocm::names;
 use crate::pipeline::config::CONFIG_MAP_NAME;
+use crate::pipeline::config::types::StoragePrefixStyle;
 
 /// Name of the copy of the ConfigMap's last good version, which the rendered policies read.
 pub const ACCEPTED_NAME: &str = "hdr-app-configmap-accepted";
@@ -26,7 +28,8 @@ pub struct Neighbourhood<'a> {
     pub namespace: &'a str,
     /// A ConfigMap of it by name.
     pub config_map: &'a dyn Fn(&str) -> Option<Arc<Manifest>>,
-    /// Its objects of [`KINDS`].
+    /// Its objects of [`KINDS`]. Where the accepted copy is missing, also the replicated policies that are left of its configuration,
+    /// wherever they are ([`is_rendered_from`]).
     pub present: &'a [Arc<Manifest>],
 }
 
@@ -98,6 +101,11 @@ pub fn is_rendered_by(object: &Manifest) -> bool {
     from.is_some() && from == here.as_deref() && object.label(names::ROOT_POLICY_LABEL).is_none()
 }
 
+/// Whether an object was rendered from the ConfigMap of a namespace, or replicated from a policy that was.
+pub fn is_rendered_from(object: &Manifest, namespace: &str) -> bool {
+    object.annotation(names::RENDERED_FROM_ANNOTATION) == Some(source_of(namespace).as_str())
+}
+
 fn source_of(namespace: &str) -> String {
     format!("{namespace}/{CONFIG_MAP_NAME}")
 }
@@ -121,7 +129,8 @@ pub fn decide(around: &Neighbourhood<'_>) -> Decision {
             warnings: Vec::new(),
         };
     };
-    let newest = Version::of_source(around, &source);
+    let running = prefixes::style_before(around.namespace, accepted.as_deref(), around.present);
+    let newest = Version::of_source(around, &source, running);
     let (version, mut faults) = match newest {
         Ok(version) => (Some(version), Vec::new()),
         Err(faults) => (None, faults),
@@ -189,8 +198,12 @@ struct Version {
 
 impl Version {
     /// From the user's ConfigMap, with the templates that it names.
-    fn of_source(around: &Neighbourhood<'_>, source: &Manifest) -> Result<Self, Vec<String>> {
-        let (settings, warnings) = settings::read(&data(source))?;
+    fn of_source(
+        around: &Neighbourhood<'_>,
+        source: &Manifest,
+        running: Option<StoragePrefixStyle>,
+    ) -> Result<Self, Vec<String>> {
+        let (settings, warnings) = settings::read(&data(source), running)?;
         let overrides = match &settings.templates {
             None => Overrides::default(),
             Some(name) => {
@@ -210,7 +223,7 @@ impl Version {
     fn of_accepted(namespace: &str, accepted: &Manifest) -> Result<Self, Vec<String>> {
         let (templates, data): (BTreeMap<String, String>, BTreeMap<String, String>) =
             data(accepted).into_iter().partition(|(key, _)| is_template_name(key));
-        let (settings, _) = settings::read(&data)?;
+        let (settings, _) = settings::read(&data, None)?;
         let overrides = Overrides::read(&templates).map_err(|faults| texts(&faults))?;
         Self::rendered(namespace, settings, overrides, Vec::new())
     }
@@ -223,6 +236,12 @@ impl Version {
     ) -> Result<Self, Vec<String>> {
         let parameters = Parameters { config_map: ACCEPTED_NAME.to_owned(), ..settings.parameters.clone() };
         let rendered = render(namespace, &parameters, &overrides).map_err(|faults| texts(&faults))?;
+        if parameters.cluster_prefixes {
+            let unaware = prefixes::unaware(&rendered);
+            if !unaware.is_empty() {
+                return Err(unaware);
+            }
+        }
         Ok(Self { settings, overrides, rendered, warnings })
     }
 
@@ -244,6 +263,10 @@ impl Version {
             .chain(self.rendered.iter().cloned())
             .map(|object| {
                 let mut annotations = vec![(names::RENDERED_FROM_ANNOTATION, source_of(namespace))];
+                if matches!(object.kind(), "Policy" | "PolicySet") {
+                    let style = self.settings.prefix_style.to_string();
+                    annotations.push((names::STORAGE_PREFIX_STYLE_ANNOTATION, style));
+                }
                 if object.kind() == "Policy" {
                     annotations.extend(departure.clone());
                     annotations.extend(destructive.clone());

@@ -10,14 +10,20 @@ mod engine;
 mod fault;
 mod limits;
 mod parameters;
+#[cfg(test)]
+mod prefix_tests;
+mod prefixes;
 mod rendering;
 mod settings;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod velero;
 
-pub use decide::{ACCEPTED_NAME, Decision, Neighbourhood, Owner, decide, is_protected, is_rendered_by};
+pub use decide::{
+    ACCEPTED_NAME, Decision, Neighbourhood, Owner, decide, is_protected, is_rendered_by, is_rendered_from,
+};
 pub use fault::TemplateFault;
 pub use parameters::Parameters;
 pub use rendering::{KINDS, render, shipped_texts};
-pub use templates::{Overrides, SHIPPED};
+pub use templates::{Overrides, SHIPPED, install_policy, is_replaced};

@@ -17,7 +17,7 @@ pub const KINDS: [(&str, &str); 4] = [
     ("policy.open-cluster-management.io/v1", "PlacementBinding"),
 ];
 
-/// Renders all templates into a namespace. All faults are told.
+/// Renders the templates of the parameters' mode into a namespace. All faults are told.
 pub fn render(
     namespace: &str,
     parameters: &Parameters,
@@ -27,7 +27,7 @@ pub fn render(
     let mut manifests = Vec::new();
     let mut faults = Vec::new();
     let mut seen: BTreeSet<ObjectKey> = BTreeSet::new();
-    for (name, text) in overrides.in_force() {
+    for (name, text) in overrides.in_force(parameters.install_mode) {
         match engine::render(name, text, &value).and_then(|text| documents(name, &text, namespace)) {
             Ok(documents) => {
                 for manifest in documents {
@@ -48,11 +48,13 @@ pub fn render(
     Ok(manifests)
 }
 
-/// The shipped templates as text, with the default parameters: file name of `policies/` and content.
+/// The shipped templates of the default mode as text, with the default parameters: file name of `policies/` and content.
 pub fn shipped_texts() -> Result<Vec<(String, String)>, TemplateFault> {
-    let value = Parameters::default().to_value();
+    let parameters = Parameters::default();
+    let value = parameters.to_value();
     SHIPPED
         .iter()
+        .filter(|shipped| shipped.counts_for(parameters.install_mode))
         .map(|shipped| {
             let file = shipped.name.trim_end_matches(".hbs").to_owned();
             Ok((file, engine::render(shipped.name, shipped.text, &value)?))

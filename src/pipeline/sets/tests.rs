@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::object::Manifest;
+use crate::pipeline::config::types::InstallMode;
 use crate::yaml;
 
 const SECRET: &str = "W2RlZmF1bHRdCmF3c19zZWNyZXRfYWNjZXNzX2tleT1oaWRkZW4K";
 
 /// A configuration that can be used.
-fn good() -> BTreeMap<String, String> {
+pub(super) fn good() -> BTreeMap<String, String> {
     [
         ("backupNS", "velero-ns"),
         ("channel", "stable-1.5"),
@@ -37,30 +38,30 @@ fn good() -> BTreeMap<String, String> {
     .collect()
 }
 
-fn with(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub(super) fn with(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut data = good();
     data.extend(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     data
 }
 
-fn manifest(value: Value) -> Arc<Manifest> {
+pub(super) fn manifest(value: Value) -> Arc<Manifest> {
     Arc::new(Manifest::parse(value).unwrap())
 }
 
-fn source(data: &BTreeMap<String, String>) -> Arc<Manifest> {
+pub(super) fn source(data: &BTreeMap<String, String>) -> Arc<Manifest> {
     manifest(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": data,
         "metadata": {"name": "hdr-app-configmap", "namespace": "ns", "uid": "u1",
             "labels": {"flotilla.dev/protect": "true"}}}))
 }
 
-fn decided(config_maps: &[Arc<Manifest>], present: &[Arc<Manifest>]) -> Decision {
+pub(super) fn decided(config_maps: &[Arc<Manifest>], present: &[Arc<Manifest>]) -> Decision {
     let config_map =
         |name: &str| config_maps.iter().find(|config_map| config_map.name() == Some(name)).cloned();
     decide(&Neighbourhood { namespace: "ns", config_map: &config_map, present })
 }
 
 /// The namespace after what was decided was done.
-fn after(decision: &Decision) -> (Arc<Manifest>, Vec<Arc<Manifest>>) {
+pub(super) fn after(decision: &Decision) -> (Arc<Manifest>, Vec<Arc<Manifest>>) {
     let mut objects: Vec<Arc<Manifest>> = decision.desired.iter().cloned().map(Arc::new).collect();
     (objects.remove(0), objects)
 }
@@ -215,7 +216,7 @@ fn the_wishes_for_leaving_stand_on_the_policies() {
     }
 }
 
-fn own_templates(data: &Value) -> Arc<Manifest> {
+pub(super) fn own_templates(data: &Value) -> Arc<Manifest> {
     manifest(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": data,
         "metadata": {"name": "mine", "namespace": "ns"}}))
 }
@@ -292,17 +293,120 @@ fn a_template_that_does_not_come_out_is_told_with_its_line() {
 }
 
 #[test]
-fn what_no_template_renders_is_refused() {
-    for (key, word) in [
-        ("installMode", "velero"),
-        ("installMode", "none"),
-        ("storagePrefixStyle", "per-cluster"),
-        ("backupNameStyle", "short"),
+fn the_mode_chooses_the_install_policy() {
+    for mode in [InstallMode::Oadp, InstallMode::Velero, InstallMode::Existing] {
+        let parameters = Parameters { install_mode: mode, ..Parameters::default() };
+        let rendered = render("ns", &parameters, &Overrides::default()).unwrap();
+        let named = |kind: &str| -> Vec<&str> {
+            rendered.iter().filter(|object| object.kind() == kind).filter_map(Manifest::name).collect()
+        };
+        let expected = install_policy(mode);
+        assert_eq!(named("Policy"), [expected, "oadp-hdr-app-backup", "oadp-hdr-app-restore"]);
+        for (set, other) in
+            [("acm-app-backup", "oadp-hdr-app-backup"), ("acm-app-restore", "oadp-hdr-app-restore")]
+        {
+            let find = |name: &str| rendered.iter().find(|object| object.name() == Some(name)).unwrap();
+            assert_eq!(find(set).at(&["spec", "policies"]).unwrap(), &json!([expected, other]));
+            assert_eq!(find(other).at(&["spec", "dependencies"]).unwrap()[0]["name"], expected);
+        }
+    }
+}
+
+#[test]
+fn an_install_policy_gives_way_to_one_that_installs() {
+    let accepted = |mode: &str| {
+        Manifest::parse(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"installMode": mode}}))
+            .unwrap()
+    };
+    for (policy, mode, expected) in [
+        ("oadp-hdr-app-install", "velero", true),
+        ("velero-hdr-app-install", "oadp", true),
+        ("oadp-hdr-app-install", "oadp", false),
+        ("oadp-hdr-app-install", "none", false),
+        ("velero-hdr-app-install", "none", false),
+        ("velero-hdr-app-check", "velero", false),
+        ("oadp-hdr-app-backup", "velero", false),
     ] {
+        assert_eq!(is_replaced(policy, &accepted(mode)), expected, "{policy} {mode}");
+    }
+}
+
+/// `good`, for the hub to install Velero.
+fn installed_by_the_hub() -> BTreeMap<String, String> {
+    let specification = good()["dpaSpec"].replace("[openshift, aws]", "[aws, csi]").replace(
+        "configuration: {",
+        "configuration: {nodeAgent: {enable: true, uploaderType: kopia, podConfig: {labels: {note: \"{{hub x hub}}\"}}}, ",
+    );
+    with(&[("installMode", "velero"), ("dpaSpec", &specification)])
+}
+
+#[test]
+fn the_hub_installs_velero() {
+    let decision = decided(&[source(&installed_by_the_hub())], &[]);
+    assert_eq!(decision.faults, [""; 0]);
+    let policy =
+        decision.desired.iter().find(|object| object.name() == Some("velero-hdr-app-install")).unwrap();
+    let templates = policy.at(&["spec", "policy-templates"]).unwrap().as_array().unwrap();
+    let raw = |name: &str| {
+        let template =
+            templates.iter().find(|template| template["objectDefinition"]["metadata"]["name"] == name);
+        template.unwrap()["objectDefinition"]["spec"]["object-templates-raw"].as_str().unwrap().to_owned()
+    };
+    assert!(raw("create-velero-definitions").contains(r#"veleroDefinitions "1.18.3""#));
+    assert!(raw("create-velero-account").contains("name: velero-velero-ns\n"));
+    let server = raw("create-velero-deployment");
+    assert!(
+        server.contains("image: velero/velero:v1.18.3") && server.contains("--features=EnableCSI"),
+        "{server}"
+    );
+    let agent = raw("create-node-agent-daemonset");
+    assert!(!agent.contains("{{hub x"), "what a user wrote is no template: {agent}");
+    assert!(agent.contains(r#"note: "\u007b\u007bhub x hub\u007d\u007d""#), "{agent}");
+    let enforcing =
+        |template: &&Value| template["objectDefinition"]["spec"]["remediationAction"] == "enforce";
+    for template in templates.iter().filter(enforcing) {
+        assert_eq!(template["extraDependencies"][0]["name"], "check-no-oadp", "{template}");
+    }
+    assert!(!policy.to_value().to_string().contains(SECRET));
+    assert!(policy.to_value().to_string().len() < 40_000, "the definitions are not in the policy");
+
+    let without =
+        with(&[("installMode", "velero"), ("dpaSpec", &good()["dpaSpec"].replace("openshift, ", ""))]);
+    let decision = decided(&[source(&without)], &[]);
+    assert_eq!(decision.faults, [""; 0]);
+    assert!(
+        !decision.desired.iter().any(|object| object.to_value().to_string().contains("create-node-agent"))
+    );
+}
+
+#[test]
+fn what_the_hub_cannot_install_is_told() {
+    for (key, value, expected) in [
+        ("dpaSpec", good()["dpaSpec"].clone(), "the plugin openshift, which comes with OADP"),
+        ("veleroVersion", "1.16.2".to_owned(), "is not a release that the hub can install"),
+    ] {
+        let mut data = installed_by_the_hub();
+        data.insert(key.to_owned(), value);
+        let complaint = decided(&[source(&data)], &[]).complaint().unwrap();
+        assert!(complaint.contains(expected), "{complaint}");
+    }
+}
+
+#[test]
+fn a_template_of_another_mode_waits_for_it() {
+    let unused = "velero-hdr-app-check.yaml.hbs";
+    let templates = own_templates(&json!({unused: "{{nothing}}"}));
+    let decision = decided(&[source(&with(&[("templates", "mine")])), templates], &[]);
+    assert_eq!((decision.faults.clone(), named(&decision)), (vec![], ALL.map(str::to_owned).to_vec()));
+    assert_eq!(decision.desired[0].text_at(&["data", unused]), Some("{{nothing}}"), "it is kept");
+}
+
+#[test]
+fn what_no_template_renders_is_refused() {
+    for (key, word) in [("installMode", "none")] {
         let complaint = decided(&[source(&with(&[(key, word)]))], &[]).complaint().unwrap();
         assert!(complaint.contains(&format!("{key}: {word} is not rendered")), "{complaint}");
     }
-    assert_eq!(decided(&[source(&with(&[("storagePrefixStyle", "shared")]))], &[]).faults, [""; 0]);
 }
 
 #[test]

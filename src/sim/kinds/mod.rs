@@ -23,6 +23,8 @@ pub enum Role {
     Hub,
     /// Core kinds, OLM's, OADP's and Velero's.
     Managed,
+    /// A managed cluster with core kinds alone; others come with their definitions.
+    Bare,
 }
 
 impl Role {
@@ -31,6 +33,7 @@ impl Role {
         match self {
             Self::Hub => HUB,
             Self::Managed => MANAGED,
+            Self::Bare => &[],
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A `DataProtectionApplication` becomes storage locations, snapshot locations, Velero's Deployment and its Pods.
+//! A `DataProtectionApplication` becomes storage locations, snapshot locations, Velero's Deployment and its node agent.
 //!
 //! Takes the object once the operator runs in its namespace, gives what it stands for and the condition
 //! `Reconciled`.
@@ -9,15 +9,18 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::validation::{self, credential, location_name};
-use super::{OADP_LABEL, available_deployment, ensure, is_orphan, metadata, operator, overlay, running_pod};
+use super::{OADP_LABEL, operator};
 use crate::api::object::Manifest;
+use crate::sim::made::{ensure, is_orphan, metadata, overlay, with_condition};
 use crate::sim::simulator::{View, Write};
-use crate::sim::velero::edit::{at, covers, digest, items, key, replace, set, text, time, truth};
+use crate::sim::velero::edit::{at, items, key, replace, set, texts, truth};
 
 const GROUP: &str = "oadp.openshift.io";
 const VELERO_API_VERSION: &str = "velero.io/v1";
-/// Name of Velero's Deployment, its container and the prefix of its Pod.
+/// Name of Velero's Deployment and its container.
 const SERVER: &str = "velero";
+/// Name of the node agent's `DaemonSet` and its container.
+const NODE_AGENT: &str = "node-agent";
 const VELERO_IMAGE: &str = "quay.io/konveyor/velero:oadp-1.5";
 
 /// The writes for every application, and for what a deleted one leaves behind.
@@ -33,8 +36,8 @@ pub(super) fn writes(view: &dyn View, now: Timestamp) -> Vec<Write> {
     }
     let owners: Vec<&Manifest> = applications.iter().map(AsRef::as_ref).collect();
     let made = [
-        ("", "Pod"),
         ("apps", "Deployment"),
+        ("apps", "DaemonSet"),
         ("velero.io", "BackupStorageLocation"),
         ("velero.io", "VolumeSnapshotLocation"),
     ];
@@ -54,7 +57,7 @@ fn reconcile(view: &dyn View, namespace: &str, application: &Arc<Manifest>, now:
     let spec = at(&value, &["spec"]).unwrap_or(&Value::Null);
     let mut writes = locations(view, application, spec, &BACKUP_LOCATIONS);
     writes.extend(locations(view, application, spec, &SNAPSHOT_LOCATIONS));
-    writes.extend(server(view, application, namespace));
+    writes.extend(server(view, application, namespace, spec));
     writes.extend(node_agent(view, application, namespace, spec));
     writes.extend(condition(application, "True", "Complete", "Reconcile complete", now));
     writes
@@ -69,20 +72,9 @@ fn condition(
     now: Timestamp,
 ) -> Option<Write> {
     let mut object = application.to_value();
-    let conditions = items(&object, &["status", "conditions"]);
-    let found = conditions.iter().find(|condition| text(condition, &["type"]) == "Reconciled");
-    let mut wanted = json!({"type": "Reconciled", "status": status, "reason": reason, "message": message});
-    if found.is_some_and(|found| covers(&wanted, found)) {
-        return None;
-    }
-    let since = found
-        .filter(|found| text(found, &["status"]) == status)
-        .map_or_else(|| time(now), |found| text(found, &["lastTransitionTime"]).to_owned());
-    set(&mut wanted, &["lastTransitionTime"], since);
-    let mut others: Vec<Value> =
-        conditions.iter().filter(|condition| text(condition, &["type"]) != "Reconciled").cloned().collect();
-    others.push(wanted);
-    set(&mut object, &["status", "conditions"], others);
+    let wanted = json!({"type": "Reconciled", "status": status, "reason": reason, "message": message});
+    let conditions = with_condition(items(&object, &["status", "conditions"]), wanted, now)?;
+    set(&mut object, &["status", "conditions"], conditions);
     replace(application, object)
 }
 
@@ -165,8 +157,8 @@ fn mark_secret(view: &dyn View, application: &Manifest, location: &Value) -> Opt
     replace(&secret, object).filter(|_| !secret.is_deleting())
 }
 
-/// Velero's Deployment, whose image Velero itself reads, and the Pod that it would have.
-fn server(view: &dyn View, application: &Manifest, namespace: &str) -> Vec<Write> {
+/// Velero's Deployment, whose image Velero itself reads; the plugins come as in the original.
+fn server(view: &dyn View, application: &Manifest, namespace: &str, spec: &Value) -> Option<Write> {
     let labels = json!({
         "app.kubernetes.io/name": SERVER,
         "app.kubernetes.io/instance": application.name(),
@@ -176,25 +168,34 @@ fn server(view: &dyn View, application: &Manifest, namespace: &str) -> Vec<Write
         "deploy": "velero",
         OADP_LABEL: "True",
     });
-    let deployment =
-        available_deployment(&metadata(SERVER, application, &labels), &labels, SERVER, VELERO_IMAGE);
-    let pod_name = pod_name(SERVER, namespace);
-    let pod = running_pod(&metadata(&pod_name, application, &labels), SERVER, VELERO_IMAGE);
-    [
-        ensure(view, &key("apps/v1", "Deployment", Some(namespace), SERVER), deployment),
-        ensure(view, &key("v1", "Pod", Some(namespace), &pod_name), pod),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let mut deployment = workload("Deployment", SERVER, application, &labels);
+    let plugins: Vec<Value> = texts(spec, &["configuration", "velero", "defaultPlugins"])
+        .iter()
+        .filter_map(|plugin| Some((plugin, plugin_image(plugin)?)))
+        .map(|(plugin, image)| json!({"name": format!("velero-plugin-for-{plugin}"), "image": image}))
+        .collect();
+    set(&mut deployment, &["spec", "replicas"], 1);
+    if !plugins.is_empty() {
+        set(&mut deployment, &["spec", "template", "spec", "initContainers"], plugins);
+    }
+    ensure(view, &key("apps/v1", "Deployment", Some(namespace), SERVER), deployment)
+}
+
+/// The image of a plugin that brings a provider of storage.
+fn plugin_image(plugin: &str) -> Option<&'static str> {
+    match plugin {
+        "aws" | "legacy-aws" => Some("quay.io/konveyor/velero-plugin-for-aws:oadp-1.5"),
+        "gcp" => Some("quay.io/konveyor/velero-plugin-for-gcp:oadp-1.5"),
+        "azure" => Some("quay.io/konveyor/velero-plugin-for-microsoft-azure:oadp-1.5"),
+        _ => None,
+    }
 }
 
 fn node_agent(view: &dyn View, application: &Manifest, namespace: &str, spec: &Value) -> Option<Write> {
-    let name = pod_name("node-agent", namespace);
-    let pod_key = key("v1", "Pod", Some(namespace), &name);
+    let agent_key = key("apps/v1", "DaemonSet", Some(namespace), NODE_AGENT);
     if !truth(spec, &["configuration", "nodeAgent", "enable"]).unwrap_or(false) {
-        let left = view.get(&pod_key).is_some_and(|pod| !pod.is_deleting());
-        return left.then_some(Write::Delete(pod_key));
+        let left = view.get(&agent_key).is_some_and(|agent| !agent.is_deleting());
+        return left.then_some(Write::Delete(agent_key));
     }
     let labels = json!({
         "app.kubernetes.io/component": "node-agent",
@@ -204,10 +205,21 @@ fn node_agent(view: &dyn View, application: &Manifest, namespace: &str, spec: &V
         "role": "node-agent",
         OADP_LABEL: "True",
     });
-    ensure(view, &pod_key, running_pod(&metadata(&name, application, &labels), "node-agent", VELERO_IMAGE))
+    ensure(view, &agent_key, workload("DaemonSet", NODE_AGENT, application, &labels))
 }
 
-fn pod_name(component: &str, namespace: &str) -> String {
-    let hash = digest(&format!("{component}/{namespace}"), 15);
-    format!("{component}-{}-{}", &hash[..10], &hash[10..])
+/// A workload of one container with Velero's image.
+fn workload(kind: &str, name: &str, application: &Manifest, labels: &Value) -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": kind,
+        "metadata": metadata(name, application, labels),
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": name, "image": VELERO_IMAGE}]},
+            },
+        },
+    })
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{OADP_LABEL, ensure, is_orphan, is_running, metadata, running_pod};
+use super::{OADP_LABEL, running_pod};
 use crate::api::object::Manifest;
+use crate::sim::made::{ensure, is_orphan, is_running, metadata};
 use crate::sim::simulator::{View, Write};
 use crate::sim::velero::edit::{covers, digest, key, replace, set, time};
 

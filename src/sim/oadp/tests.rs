@@ -125,6 +125,7 @@ fn what_lost_its_owner_goes() {
     assert!(stage.list("c1", "velero.io/v1", "BackupStorageLocation").is_empty());
     assert_eq!(stage.list("c1", "v1", "Pod").len(), 1, "the operator alone is left");
     assert!(stage.list("c1", "apps/v1", "Deployment").is_empty());
+    assert!(stage.list("c1", "apps/v1", "DaemonSet").is_empty());
     stage.delete("c1", subscription());
     stage.settle();
     assert!(stage.list("c1", "v1", "Pod").is_empty());

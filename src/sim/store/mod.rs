@@ -225,6 +225,10 @@ impl View for StoreView<'_> {
     fn contents(&self, namespace: &str) -> Vec<Arc<Manifest>> {
         self.0.contents(namespace)
     }
+
+    fn serves(&self, group: &str, kind: &str) -> bool {
+        self.0.kinds().preferred(group, kind).is_some()
+    }
 }
 
 #[cfg(test)]

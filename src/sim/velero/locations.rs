@@ -4,6 +4,8 @@
 //! (`backup_storage_location_controller`, `object_store`). The object storage itself is always in reach; the
 //! annotation `sim.flotilla.dev/outcome: Unavailable` plays an outage.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use thiserror::Error;
@@ -13,8 +15,6 @@ use super::scene::Scene;
 use super::sync;
 use crate::pipeline::config::go_duration::GoDuration;
 use crate::sim::simulator::{ObjectStorage, Trigger, Write};
-
-const PROVIDERS: [&str; 3] = ["aws", "gcp", "azure"];
 
 /// Why a location cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -41,6 +41,10 @@ enum Fault {
     NoSecretKey { secret: String, field: String },
     #[error("the object storage cannot be reached")]
     Outage,
+    #[error("Backup store contains invalid top-level directories: [{}]", directories.join(" "))]
+    Foreign { directories: Vec<String> },
+    #[error("Backup store contains {count} invalid top-level directories: [{} ...]", first.join(" "))]
+    ManyForeign { count: usize, first: Vec<String> },
 }
 
 /// Where the location stores: `bucket/prefix`, or the bucket alone. The name under which clusters share it.
@@ -71,7 +75,7 @@ pub(super) fn writes(scene: &Scene<'_>, storage: &ObjectStorage, trigger: Trigge
     let mut writes = Vec::new();
     for location in scene.all("BackupStorageLocation").iter().filter(|location| !location.is_deleting()) {
         let mut object = location.to_value();
-        let verdict = check(scene, &object);
+        let verdict = check(scene, &object).and_then(|()| check_store(&object, storage));
         let (wanted_phase, message) = match verdict {
             Ok(()) => ("Available", String::new()),
             Err(fault) => {
@@ -112,6 +116,20 @@ fn period_is_over(location: &Value, field: &str, last: Option<Timestamp>, now: T
     !disabled && last.is_none_or(|last| last + period.signed() <= now)
 }
 
+/// What else lies beside Velero's own directories, such as the folders of clusters (upstream: `objectBackupStore.IsValid`).
+fn check_store(location: &Value, storage: &ObjectStorage) -> Result<(), Fault> {
+    let own = format!("{}/", storage_path(location));
+    let inside = storage.locations.keys().filter_map(|path| path.strip_prefix(&own));
+    let directories: BTreeSet<String> =
+        inside.filter_map(|path| path.split('/').next().map(ToOwned::to_owned)).collect();
+    let directories: Vec<String> = directories.into_iter().collect();
+    match directories.len() {
+        0 => Ok(()),
+        1..=3 => Err(Fault::Foreign { directories }),
+        count => Err(Fault::ManyForeign { count, first: directories.into_iter().take(3).collect() }),
+    }
+}
+
 fn check(scene: &Scene<'_>, location: &Value) -> Result<(), Fault> {
     if at(location, &["spec", "objectStorage"]).is_none_or(Value::is_null) {
         return Err(Fault::NoObjectStorage);
@@ -139,7 +157,7 @@ fn check(scene: &Scene<'_>, location: &Value) -> Result<(), Fault> {
             return Err(Fault::NoSecretKey { secret, field });
         }
     }
-    if !PROVIDERS.contains(&provider) {
+    if !scene.program.providers.contains(provider) {
         return Err(Fault::UnknownProvider { provider: provider.to_owned() });
     }
     if annotation(location, OUTCOME) == "Unavailable" {

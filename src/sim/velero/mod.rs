@@ -16,6 +16,7 @@ mod deletion;
 pub mod edit;
 mod lists;
 mod locations;
+mod program;
 mod readable;
 mod requests;
 mod resources;
@@ -30,15 +31,18 @@ mod sync;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::program::Program;
 use self::readable::can_read_all;
 use self::scene::Scene;
 use crate::api::object::Manifest;
+use crate::sim::made::is_running;
 use crate::sim::simulator::{ObjectStorage, Simulator, Trigger, View, Write};
 
-pub use self::requests::SERVER_VERSION;
+pub use self::program::SERVER_VERSION;
 
 /// Seconds between two collections of expired backups.
 const COLLECTION_PERIOD: i64 = 60 * 60;
@@ -105,9 +109,10 @@ impl Simulator for Velero {
     ) -> Vec<Write> {
         let mut writes = Vec::new();
         for (namespace, pod) in running_servers(view) {
-            let scene = Scene { cluster, namespace: &namespace, view, now };
+            let program = Program::of(&pod);
+            let scene = Scene { cluster, namespace: &namespace, program: &program, view, now };
             let place = (cluster.to_owned(), namespace.clone());
-            if self.has_restarted(&place, &pod) {
+            if self.has_restarted(&place, pod.uid().unwrap_or_default()) {
                 writes.extend(backups::fail_interrupted(&scene, "Backup"));
                 writes.extend(backups::fail_interrupted(&scene, "Restore"));
                 continue;
@@ -132,17 +137,14 @@ impl Simulator for Velero {
     }
 }
 
-/// Namespaces with a running server, and the identity of its Pod.
-fn running_servers(view: &dyn View) -> BTreeMap<String, String> {
-    let is_server = |pod: &Manifest| {
-        (pod.label("app.kubernetes.io/name") == Some("velero") || pod.label("deploy") == Some("velero"))
-            && pod.label("role") != Some("node-agent")
-            && pod.text_at(&["status", "phase"]) == Some("Running")
-            && !pod.is_deleting()
-    };
-    view.list("", "Pod", None)
-        .iter()
-        .filter(|pod| is_server(pod))
-        .filter_map(|pod| Some((pod.namespace()?.to_owned(), pod.uid().unwrap_or_default().to_owned())))
-        .collect()
+/// Namespaces with a running server, and its Pod.
+fn running_servers(view: &dyn View) -> BTreeMap<String, Arc<Manifest>> {
+    let pods = view.list("", "Pod", None).into_iter().filter(|pod| is_server(pod) && is_running(pod));
+    pods.filter_map(|pod| Some((pod.namespace()?.to_owned(), pod))).collect()
+}
+
+/// Whether a Pod is one of Velero's server, by the labels of `velero install`, OADP and the Helm chart.
+pub fn is_server(pod: &Manifest) -> bool {
+    (pod.label("app.kubernetes.io/name") == Some("velero") || pod.label("deploy") == Some("velero"))
+        && pod.label("role") != Some("node-agent")
 }

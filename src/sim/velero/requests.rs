@@ -1,4 +1,4 @@
-//! `ServerStatusRequests`: answered with the version, removed a minute later.
+//! `ServerStatusRequests`: answered with the version, removed some minutes later.
 
 use serde_json::json;
 
@@ -6,9 +6,8 @@ use super::edit::{moment, phase, replace, set};
 use super::scene::Scene;
 use crate::sim::simulator::Write;
 
-/// The version that the simulated server has.
-pub const SERVER_VERSION: &str = "v1.18.3";
-const SECONDS_KEPT: i64 = 60;
+/// An answer is worth a minute, but is looked at again only after five (`statusRequestResyncPeriod`).
+const SECONDS_KEPT: i64 = 5 * 60;
 
 /// The writes for all requests of the namespace.
 pub(super) fn writes(scene: &Scene<'_>) -> Vec<Write> {
@@ -17,18 +16,15 @@ pub(super) fn writes(scene: &Scene<'_>) -> Vec<Write> {
         let mut object = request.to_value();
         match phase(&object) {
             "" | "New" => {
-                let plugins: Vec<_> = [
-                    ("velero.io/aws", "ObjectStore"),
-                    ("velero.io/aws", "VolumeSnapshotter"),
-                    ("velero.io/change-storage-class", "RestoreItemAction"),
-                    ("velero.io/pv", "BackupItemAction"),
-                ]
-                .into_iter()
-                .map(|(name, kind)| json!({"name": name, "kind": kind}))
-                .collect();
+                let plugins: Vec<_> = scene
+                    .program
+                    .plugins()
+                    .into_iter()
+                    .map(|(name, kind)| json!({"name": name, "kind": kind}))
+                    .collect();
                 set(&mut object, &["status", "phase"], "Processed");
                 set(&mut object, &["status", "processedTimestamp"], scene.time());
-                set(&mut object, &["status", "serverVersion"], SERVER_VERSION);
+                set(&mut object, &["status", "serverVersion"], scene.program.version.clone());
                 set(&mut object, &["status", "plugins"], plugins);
                 writes.extend(replace(request, object));
             }

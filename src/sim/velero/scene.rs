@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::edit::{key, time};
+use super::program::Program;
 use crate::api::object::{Manifest, ObjectKey};
 use crate::sim::simulator::View;
 
@@ -18,6 +19,7 @@ const GROUP: &str = "velero.io";
 pub(super) struct Scene<'a> {
     pub(super) cluster: &'a str,
     pub(super) namespace: &'a str,
+    pub(super) program: &'a Program,
     pub(super) view: &'a dyn View,
     pub(super) now: Timestamp,
 }

@@ -11,12 +11,15 @@ use super::edit::{at, key, remove, set, text, time};
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use crate::sim::oadp::Oadp;
 use crate::sim::simulator::{ObjectStorage, Simulator, Trigger, View, Write};
+use crate::sim::workloads::Workloads;
 
 /// The objects of one cluster, by group, kind, namespace and name.
 #[derive(Default)]
 pub(in crate::sim) struct Objects {
     by_identity: BTreeMap<(String, String, String, String), Arc<Manifest>>,
     counter: u64,
+    /// Whether no kind of Velero's is served.
+    bare: bool,
 }
 
 type Identity = (String, String, String, String);
@@ -49,6 +52,10 @@ impl View for Objects {
             .filter(|((_, _, own, _), _)| own == namespace)
             .map(|(_, object)| object.clone())
             .collect()
+    }
+
+    fn serves(&self, _group: &str, _kind: &str) -> bool {
+        !self.bare
     }
 }
 
@@ -98,12 +105,13 @@ impl Objects {
     }
 }
 
-/// Clusters with both simulators on them.
+/// Clusters with all simulators on them.
 pub(in crate::sim) struct Stage {
     clusters: BTreeMap<String, Objects>,
     pub(in crate::sim) storage: ObjectStorage,
     pub(in crate::sim) now: Timestamp,
     oadp: Oadp,
+    workloads: Workloads,
     velero: Velero,
 }
 
@@ -114,8 +122,14 @@ impl Stage {
             storage: ObjectStorage::default(),
             now: "2026-11-21T10:00:30Z".parse().unwrap(),
             oadp: Oadp::new(),
+            workloads: Workloads::new(),
             velero: Velero::new(),
         }
+    }
+
+    /// Whether a cluster serves Velero's kinds from now on.
+    pub(in crate::sim) fn serve(&mut self, cluster: &str, served: bool) {
+        self.clusters.get_mut(cluster).unwrap().bare = !served;
     }
 
     fn objects(&self, cluster: &str) -> &Objects {
@@ -155,7 +169,7 @@ impl Stage {
         self.objects(cluster).list(&gvk.group, kind, None).iter().map(|object| object.to_value()).collect()
     }
 
-    /// One step of both simulators on one cluster; the writes are applied and given back.
+    /// One step of all simulators on one cluster; the writes are applied and given back.
     pub(in crate::sim) fn step(&mut self, cluster: &str, trigger: Trigger) -> Vec<Write> {
         let writes = self.step_in_vain(cluster, trigger);
         let objects = self.clusters.get_mut(cluster).unwrap();
@@ -169,6 +183,7 @@ impl Stage {
     pub(in crate::sim) fn step_in_vain(&mut self, cluster: &str, trigger: Trigger) -> Vec<Write> {
         let objects = &self.clusters[cluster];
         let mut writes = self.oadp.step(cluster, objects, &mut self.storage, self.now, trigger);
+        writes.extend(self.workloads.step(cluster, objects, &mut self.storage, self.now, trigger));
         writes.extend(self.velero.step(cluster, objects, &mut self.storage, self.now, trigger));
         writes
     }

@@ -35,8 +35,8 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Starts hubs, clusters and the storage.
-    pub async fn start(hubs: usize, clusters: &[String]) -> Self {
+    /// Starts hubs, clusters and the storage. Bare clusters know no kinds but Kubernetes' own.
+    pub async fn start(hubs: usize, clusters: &[String], bare: &[String]) -> Self {
         let run = Arc::new(RunDirectory::new());
         let keys = SigningKeys::new(&run);
         let storage = ObjectStorage::start(&run, &BUCKETS);
@@ -56,7 +56,9 @@ impl Plane {
             let (run, keys) = (&run, &keys);
             async move {
                 let cluster = ControlPlane::start(name, run, keys).await;
-                definitions::install(&cluster.client().await, &definitions::managed()).await;
+                if !bare.contains(name) {
+                    definitions::install(&cluster.client().await, &definitions::managed()).await;
+                }
                 (name.clone(), cluster)
             }
         }));

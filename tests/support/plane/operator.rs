@@ -1,16 +1,18 @@
-//! Plays OLM and the OADP operator on a real cluster, and starts Velero where OADP would.
+//! Plays OLM, the OADP operator and the controllers of Velero's workloads on a real cluster, and starts Velero for its Pod.
 //!
-//! The rules are the stand-in's own ([`flotilla::sim::oadp`]); here they see real objects and write through the API, so
-//! that what they make must be valid to the real definitions.
+//! The rules are the stand-in's own ([`flotilla::sim::oadp`], [`flotilla::sim::workloads`]); here they see real objects and
+//! write through the API, so that what they make must be valid to the real definitions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flotilla::api::object::{GroupVersionKind, Manifest, ObjectKey};
 use flotilla::sim::oadp::Oadp;
-use flotilla::sim::simulator::{ObjectStorage, Simulator as _, Trigger, View, Write};
+use flotilla::sim::simulator::{ObjectStorage, Simulator, Trigger, View, Write};
+use flotilla::sim::velero::is_server;
+use flotilla::sim::workloads::Workloads;
 use futures::StreamExt as _;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::core::DynamicObject;
@@ -24,7 +26,7 @@ use super::velero::VeleroServer;
 use crate::support::user::resource;
 
 /// The kinds that the rules ask for or write.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "Subscription",
     "ClusterServiceVersion",
     "DataProtectionApplication",
@@ -33,6 +35,7 @@ const KINDS: [&str; 8] = [
     "Secret",
     "Pod",
     "Deployment",
+    "DaemonSet",
 ];
 /// After a failed read or write; the watches say when to look in all other cases.
 const AGAIN: Duration = Duration::from_millis(300);
@@ -82,7 +85,8 @@ impl Site {
                 }
             });
         }
-        let mut rules = Oadp::new();
+        let mut rules: Vec<Box<dyn Simulator>> = vec![Box::new(Oadp::new()), Box::new(Workloads::new())];
+        // By the identity of their Pods.
         let mut servers: HashMap<String, VeleroServer> = HashMap::new();
         let mut rounds = tokio::time::interval(ROUND);
         loop {
@@ -109,18 +113,33 @@ impl Site {
     }
 
     /// One step of the rules on what is there now.
-    async fn look(&self, rules: &mut Oadp, servers: &mut HashMap<String, VeleroServer>) -> kube::Result<()> {
+    async fn look(
+        &self,
+        rules: &mut [Box<dyn Simulator>],
+        servers: &mut HashMap<String, VeleroServer>,
+    ) -> kube::Result<()> {
         let snapshot = self.snapshot().await?;
         let now = jiff::Timestamp::now();
         let mut storage = ObjectStorage::default();
-        for write in rules.step(&self.cluster, &snapshot, &mut storage, now, Trigger::Change) {
-            self.write(write).await?;
+        for player in rules {
+            for write in player.step(&self.cluster, &snapshot, &mut storage, now, Trigger::Change) {
+                self.write(write).await?;
+            }
         }
-        for deployment in snapshot.list("apps", "Deployment", None) {
-            let namespace = deployment.namespace().unwrap_or_default();
-            if deployment.name() == Some("velero") && !servers.contains_key(namespace) {
-                let server = VeleroServer::start(&self.cluster, namespace, &self.kubeconfig, &self.run);
-                servers.insert(namespace.to_owned(), server);
+        let pods = snapshot.list("", "Pod", None);
+        let running: HashMap<&str, &Arc<Manifest>> = pods
+            .iter()
+            .filter(|pod| is_server(pod) && !pod.is_deleting())
+            .filter_map(|pod| Some((pod.uid()?, pod)))
+            .collect();
+        servers.retain(|pod, _| running.contains_key(pod.as_str()));
+        for (uid, pod) in running {
+            if !servers.contains_key(uid) {
+                let namespace = pod.namespace().unwrap_or_default();
+                let arguments = arguments(pod);
+                let server =
+                    VeleroServer::start(&self.cluster, namespace, &arguments, &self.kubeconfig, &self.run);
+                servers.insert(uid.to_owned(), server);
             }
         }
         Ok(())
@@ -128,12 +147,16 @@ impl Site {
 
     async fn snapshot(&self) -> kube::Result<Snapshot> {
         let mut objects = BTreeMap::new();
+        let mut unknown = BTreeSet::new();
         for kind in KINDS {
             let (resource, _) = resource(kind);
             let listed = match self.all(kind).list(&ListParams::default()).await {
                 Ok(listed) => listed.items,
                 // Its definition may come later.
-                Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+                Err(kube::Error::Api(status)) if status.code == 404 => {
+                    unknown.insert(resource.group.clone());
+                    Vec::new()
+                }
                 Err(error) => return Err(error),
             };
             let manifests = listed.into_iter().map(|mut object| {
@@ -145,7 +168,7 @@ impl Site {
             });
             objects.insert((resource.group.clone(), kind.to_owned()), manifests.collect());
         }
-        Ok(Snapshot { objects })
+        Ok(Snapshot { objects, unknown })
     }
 
     async fn write(&self, write: Write) -> kube::Result<()> {
@@ -213,9 +236,18 @@ impl Site {
     }
 }
 
+/// The arguments of the program in a Pod, after the name of the command.
+fn arguments(pod: &Manifest) -> Vec<String> {
+    let pod = pod.to_value();
+    let arguments = pod["spec"]["containers"][0]["args"].as_array();
+    arguments.into_iter().flatten().skip(1).map(|argument| argument.as_str().unwrap().to_owned()).collect()
+}
+
 /// What the rules see.
 struct Snapshot {
     objects: BTreeMap<(String, String), Vec<Arc<Manifest>>>,
+    /// Groups of which a kind is not served.
+    unknown: BTreeSet<String>,
 }
 
 impl View for Snapshot {
@@ -245,5 +277,9 @@ impl View for Snapshot {
             .filter(|object| object.namespace() == Some(namespace))
             .cloned()
             .collect()
+    }
+
+    fn serves(&self, group: &str, _kind: &str) -> bool {
+        !self.unknown.contains(group)
     }
 }

@@ -14,12 +14,17 @@ pub struct VeleroServer {
 }
 
 impl VeleroServer {
-    /// Starts it for a namespace of the cluster.
-    pub fn start(cluster: &str, namespace: &str, kubeconfig: &Path, run: &Arc<RunDirectory>) -> Self {
+    /// Starts it for a namespace of the cluster, with the arguments of its container.
+    pub fn start(
+        cluster: &str,
+        namespace: &str,
+        arguments: &[String],
+        kubeconfig: &Path,
+        run: &Arc<RunDirectory>,
+    ) -> Self {
         let scratch = run.folder(&format!("{cluster}-{namespace}-scratch"));
         let sockets = SocketFolder::new();
-        let arguments = [
-            "server".to_owned(),
+        let own = [
             format!("--namespace={namespace}"),
             format!("--plugin-dir={}", plugins(run).display()),
             format!("--metrics-address=127.0.0.1:{}", free_port()),
@@ -30,6 +35,9 @@ impl VeleroServer {
             // them, and who reads it in that moment finds it empty, which makes the location unavailable.
             "--store-validation-frequency=65s".to_owned(),
         ];
+        // Of two that say different things the last one counts.
+        let arguments: Vec<String> =
+            [&["server".to_owned()], arguments, &own[..]].into_iter().flatten().cloned().collect();
         let environment = [
             ("KUBECONFIG", kubeconfig.display().to_string()),
             ("POD_NAMESPACE", namespace.to_owned()),

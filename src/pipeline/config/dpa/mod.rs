@@ -4,6 +4,7 @@
 mod provider;
 mod rules;
 mod shape;
+mod unrendered;
 
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ use super::lists;
 use super::types::DataProtection;
 use super::value::Subject;
 use crate::api::object::json_type;
+use crate::yaml::{self, Dialect};
 
 pub(super) use self::shape::{SPEC, Shape};
 
@@ -27,6 +29,14 @@ pub(super) fn data_protection(subject: &mut Subject<'_>) -> Option<DataProtectio
     shape::check(subject, "", &document, SPEC);
     Rules { spec: &document, subject }.check();
     subject.unless_faulty(DataProtection::checked(fields))
+}
+
+/// Tells what only OADP carries out, in a specification that can be read: the hub installs Velero without it.
+pub(super) fn unrendered(subject: &mut Subject<'_>) {
+    // What cannot be read was told when it was read.
+    if let Ok(document) = yaml::read_located(subject.text, Dialect::Template) {
+        unrendered::check(subject, &document);
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +129,52 @@ mod tests {
                     "{expected}: {findings:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn what_only_oadp_carries_out_is_told() {
+        let told = |spec: &Value| -> Vec<String> {
+            let text = spec.to_string();
+            let mut subject = Subject::new("dpaSpec", &text);
+            unrendered(&mut subject);
+            subject.findings.iter().map(ToString::to_string).collect()
+        };
+        let plain = with("/configuration/velero/defaultPlugins", json!(["aws", "csi"]));
+        assert_eq!(told(&plain), [""; 0]);
+        for (path, value, expected) in [
+            ("/configuration/velero/defaultPlugins", json!(["aws", "openshift"]), "the plugin openshift"),
+            ("/configuration/velero/defaultPlugins", json!(["legacy-aws"]), "use aws"),
+            ("/configuration/velero/defaultPlugins", json!(["kubevirt"]), "customPlugins"),
+            ("/configuration/velero/args", json!({"v": 4}), "configuration.velero.args, which needs OADP"),
+            ("/configuration/velero/customPlugins", json!([{"name": "x"}]), "without name or image"),
+            ("/configuration/velero/podConfig", json!({"affinity": {}}), "podConfig.affinity, which the hub"),
+            ("/configuration/velero/podConfig", json!({"env": {}}), "podConfig.env that is a mapping"),
+            ("/configuration/nodeAgent/backupPVC", json!({"a": {}}), "configuration.nodeAgent.backupPVC"),
+            ("/configuration/restic", json!({"enable": true}), "configuration.restic"),
+            ("/configuration/repositoryMaintenance", json!({"global": {}}), "repositoryMaintenance"),
+            ("/backupLocations/0/bucket", json!({"cloudStorageRef": {"name": "x"}}), "a CloudStorage"),
+            ("/backupImages", json!(true), "backupImages: true"),
+            ("/nonAdmin", json!({"enable": true}), "nonAdmin"),
+            ("/unsupportedOverrides", json!({"csiPluginImageFqin": "x"}), "the hub knows veleroImageFqin"),
+        ] {
+            let mut spec = plain.clone();
+            let (parent, field) = path.rsplit_once('/').unwrap();
+            spec.pointer_mut(parent).unwrap()[field] = value;
+            let findings = told(&spec);
+            assert!(findings.len() == 1 && findings[0].contains(expected), "{path}: {findings:?}");
+            assert!(findings[0].starts_with("error: "), "{findings:?}");
+        }
+        for (path, value) in [
+            ("/configuration/velero/podConfig", json!({"env": [], "nodeSelector": {"a": "b"}})),
+            ("/configuration/velero/customPlugins", json!([{"name": "x", "image": "y"}])),
+            ("/unsupportedOverrides", json!({"veleroImageFqin": "x", "awsPluginImageFqin": "y"})),
+            ("/backupImages", json!(false)),
+        ] {
+            let mut spec = plain.clone();
+            let (parent, field) = path.rsplit_once('/').unwrap();
+            spec.pointer_mut(parent).unwrap()[field] = value;
+            assert_eq!(told(&spec), [""; 0], "{path}");
         }
     }
 

@@ -8,22 +8,22 @@ use super::provider::Provider;
 use crate::yaml::{Content, Located, Mark};
 
 /// A part that is there and not null.
-fn set<'l>(part: &'l Located, path: &[&str]) -> Option<&'l Located> {
+pub(super) fn set<'l>(part: &'l Located, path: &[&str]) -> Option<&'l Located> {
     part.at(path).filter(|part| !matches!(&part.content, Content::Scalar(value) if value.is_null()))
 }
 
-fn text<'l>(part: &'l Located, path: &[&str]) -> &'l str {
+pub(super) fn text<'l>(part: &'l Located, path: &[&str]) -> &'l str {
     part.at(path).and_then(Located::text).unwrap_or_default()
 }
 
-fn truth(part: &Located, path: &[&str]) -> Option<bool> {
+pub(super) fn truth(part: &Located, path: &[&str]) -> Option<bool> {
     match &part.at(path)?.content {
         Content::Scalar(value) => value.as_bool(),
         Content::List(_) | Content::Mapping(_) => None,
     }
 }
 
-fn entries<'l>(part: &'l Located, path: &[&str]) -> &'l [Located] {
+pub(super) fn entries<'l>(part: &'l Located, path: &[&str]) -> &'l [Located] {
     part.at(path).map(Located::entries).unwrap_or_default()
 }
 

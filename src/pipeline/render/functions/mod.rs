@@ -23,6 +23,7 @@ mod randoms;
 mod regular_expressions;
 mod strings;
 mod urls;
+mod velero;
 mod versions;
 
 use std::collections::HashMap;
@@ -48,6 +49,7 @@ const FAMILIES: &[&[Function]] = &[
     regular_expressions::FUNCTIONS,
     strings::FUNCTIONS,
     urls::FUNCTIONS,
+    velero::FUNCTIONS,
     versions::FUNCTIONS,
     denied::FUNCTIONS,
     lookups::FUNCTIONS,

@@ -95,5 +95,7 @@ fn the_server_tells_its_version() {
     let answered = stage.get("c1", &velero("ServerStatusRequest", "ask")).unwrap();
     assert_eq!((phase(&answered), text(&answered, &["status", "serverVersion"])), ("Processed", "v1.18.3"));
     stage.minute();
+    assert!(stage.get("c1", &velero("ServerStatusRequest", "ask")).is_some(), "not looked at yet");
+    stage.pass(SignedDuration::from_mins(4));
     assert!(stage.get("c1", &velero("ServerStatusRequest", "ask")).is_none());
 }
