@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::config_map_only::{ACCEPTED, CONFIG_MAP, configured, protect};
+use crate::config_map_only::{ACCEPTED, CONFIG_MAP, configure, configured, namespace, protect};
 use crate::pacman::{back_up_c1, completed_backup, restored};
-use crate::support::{POLICIES, VELERO, World};
+use crate::support::{POLICIES, VELERO, World, config_map};
 use crate::{BACKUP, RESTORE, SCHEDULE};
 
 /// A location that reads the backups of a cluster; waits until it is there and Velero can use it.
@@ -88,10 +88,16 @@ async fn each_cluster_has_a_folder_and_a_third_reads_one_for_a_restore() {
     world.stop().await;
 }
 
-/// A name that tells no cluster is refused with a hint, and nothing is made; the hint helps.
+/// A name that tells no cluster is refused with a hint, and nothing is made; the hint helps. With the rights that joining gives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_that_names_no_cluster_is_restored_once_the_label_does() {
-    let world = configured(&["c1", "c2"], &[("onDeselect", "pause")]).await;
+    let mut world = World::start_unjoined(&[&["c1", "c2"]]).await.remove(0);
+    for cluster in ["c1", "c2"] {
+        world.join_by_command(cluster, &["--velero-namespace", VELERO]).await;
+    }
+    world.start_hub();
+    namespace(&world, POLICIES, true).await;
+    configure(&world, POLICIES, &config_map("pv-snap"), &[("onDeselect", "pause")]).await;
     world.create_pacman("c1").await;
     protect(&world, "c1").await;
     let by_hand = json!({"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": "before-upgrade"},
@@ -117,6 +123,7 @@ async fn a_backup_that_names_no_cluster_is_restored_once_the_label_does() {
             locations.keys().eq(["dpa-1"]).then_some(())
         })
         .await;
+    assert_eq!(backups(&world, "c2").await, [""; 0]);
     world.stop().await;
 }
 

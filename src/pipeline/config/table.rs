@@ -292,7 +292,7 @@ pub const KEYS: &[Key] = &[
         Default("per-cluster"),
         "shared",
         "Whether each cluster writes under a folder of its own in the bucket, below the prefix of `dpaSpec`, or all under \
-         the same one.",
+         the same one. What runs already keeps its style as long as the key is not written.",
     ),
     key(
         "backupNameStyle",
@@ -300,7 +300,7 @@ pub const KEYS: &[Key] = &[
         Form::BackupNameStyle,
         Default("legacy"),
         "short",
-        "Names that are too long for a cluster: refused for that cluster, or shortened with a hash.",
+        "Names that are too long for a cluster: refused for that cluster, or cut, with a part of a digest behind.",
     ),
     key(
         "onDeselect",

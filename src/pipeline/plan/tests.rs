@@ -462,3 +462,57 @@ fn what_a_failing_template_had_made_is_still_claimed() {
     let informing = self::check("inform", json!({}));
     assert_eq!(planned(&informing, &[good("one")], &cluster, &inventory).claims, []);
 }
+
+fn velero(kind: &str, name: &str, labels: &Value, spec: &Value) -> Value {
+    json!({"apiVersion": "velero.io/v1", "kind": kind, "spec": spec,
+        "metadata": {"name": name, "namespace": "n", "labels": labels}})
+}
+
+fn going(plans: &[PrunePlan]) -> Vec<String> {
+    let going = plans.iter().filter(|plan| plan.action == PruneAction::Delete);
+    going.map(|plan| plan.entry.name.clone()).collect()
+}
+
+/// The location for reading goes, after the records that came by it; every other location stays with its backups.
+#[test]
+fn what_was_made_for_reading_goes_with_what_came_by_it() {
+    let check = check("enforce", json!({"pruneObjectBehavior": "DeleteIfCreated"}));
+    let spec = json!({"accessMode": "ReadOnly", "provider": "aws"});
+    let reading = |name: &str| {
+        template("musthave", velero("BackupStorageLocation", name, &json!({"flotilla.dev/restore-from": "c1"}), &spec))
+    };
+    let own = template("musthave", velero("BackupStorageLocation", "own", &json!({}), &json!({"provider": "aws"})));
+    let mut cluster = Cluster::default();
+    let mut inventory = Inventory::default();
+    round(&check, &[reading("from-c1"), own.clone()], &mut cluster, &mut inventory);
+    for (name, location) in [("b1", "from-c1"), ("b2", "own"), ("b3", "from-c1")] {
+        let labels = json!({"velero.io/storage-location": location});
+        cluster.put(velero("Backup", name, &labels, &json!({})));
+        cluster.put(velero("BackupRepository", &format!("r-{name}"), &labels, &json!({})));
+    }
+    let with_it = ["b1", "b3", "r-b1", "r-b3", "from-c1"];
+    let left = prune::deselected(&inventory, &|_| None, false, &cluster).unwrap();
+    assert_eq!(going(&left), with_it);
+    let held: Vec<&str> = left
+        .iter()
+        .filter(|plan| matches!(plan.action, PruneAction::Hold(_)))
+        .map(|plan| plan.entry.name.as_str())
+        .collect();
+    assert_eq!(held, ["own"]);
+    let paused = prune::made_for_reading(&inventory, &cluster).unwrap();
+    assert_eq!(going(&paused), with_it);
+    let removed = prune::removed(&inventory, false, &cluster).unwrap();
+    assert_eq!(going(&removed), with_it);
+
+    // Another backup is to be restored: the location gives way to the next one, and the inventory knows that one alone.
+    let plan = round(&check, &[reading("from-c2"), own.clone()], &mut cluster, &mut inventory);
+    assert_eq!(going(&plan.prune), with_it);
+    let known: Vec<&str> = inventory.entries().map(|(_, _, entry)| entry.name.as_str()).collect();
+    assert_eq!(known, ["from-c2", "own"]);
+    assert_eq!(going(&prune::deselected(&inventory, &|_| None, false, &cluster).unwrap()), ["from-c2"]);
+
+    // Somebody else's of the same name is not the policy's to delete.
+    let mut another = Cluster::default();
+    another.put(velero("BackupStorageLocation", "from-c2", &json!({"flotilla.dev/restore-from": "c1"}), &spec));
+    assert_eq!(going(&prune::deselected(&inventory, &|_| None, false, &another).unwrap()), [""; 0]);
+}

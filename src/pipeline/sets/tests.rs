@@ -295,7 +295,8 @@ fn a_template_that_does_not_come_out_is_told_with_its_line() {
 #[test]
 fn the_mode_chooses_the_install_policy() {
     for mode in [InstallMode::Oadp, InstallMode::Velero, InstallMode::Existing] {
-        let parameters = Parameters { install_mode: mode, ..Parameters::default() };
+        let velero = json!({"version": "1.18.3", "roleBinding": "velero", "server": {}, "nodeAgent": null});
+        let parameters = Parameters { install_mode: mode, velero, ..Parameters::default() };
         let rendered = render("ns", &parameters, &Overrides::default()).unwrap();
         let named = |kind: &str| -> Vec<&str> {
             rendered.iter().filter(|object| object.kind() == kind).filter_map(Manifest::name).collect()
