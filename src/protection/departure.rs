@@ -29,13 +29,15 @@ pub enum Remnant {
     Bound,
     /// The root policy is there, and nothing binds it.
     Unbound,
+    /// The root policy is gone, and what it was rendered from is there and asks for other policies: another `installMode`.
+    Replaced,
     /// The root policy is gone.
     Gone,
 }
 
 /// How a policy leaves, by its annotations (those of the replicated policy where the root is gone). A rendered policy is never
-/// unbound or deleted by a person's wish for one cluster: its ConfigMap is going, or somebody took apart what the hub puts
-/// together again.
+/// unbound or deleted by a person's wish for one cluster: its ConfigMap is going, or asks for another way to install Velero
+/// (which uninstalls nothing), or somebody took apart what the hub puts together again.
 pub fn departure(annotations: &BTreeMap<String, String>, remnant: Remnant) -> Departure {
     if !annotations.contains_key(RENDERED_FROM_ANNOTATION) {
         return Departure::Ordinary;
@@ -43,7 +45,7 @@ pub fn departure(annotations: &BTreeMap<String, String>, remnant: Remnant) -> De
     let word = |name: &str| annotations.get(name).map_or("", String::as_str);
     match remnant {
         Remnant::Gone if word(ON_DELETE_ANNOTATION) == REMOVE => Departure::Remove,
-        Remnant::Gone | Remnant::Unbound => Departure::Nothing,
+        Remnant::Gone | Remnant::Unbound | Remnant::Replaced => Departure::Nothing,
         Remnant::Bound => match word(ON_DESELECT_ANNOTATION) {
             REMOVE => Departure::Remove,
             PAUSE => Departure::Pause,
@@ -75,6 +77,8 @@ mod tests {
             (&remove, Remnant::Gone, Departure::Nothing),
             (&paused, Remnant::Bound, Departure::Pause),
             (&paused, Remnant::Gone, Departure::Remove),
+            (&paused, Remnant::Replaced, Departure::Nothing),
+            (&[], Remnant::Replaced, Departure::Ordinary),
         ] {
             assert_eq!(departure(&annotations(given), remnant), expected, "{given:?} {remnant:?}");
         }

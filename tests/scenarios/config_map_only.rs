@@ -6,11 +6,11 @@ use crate::pacman::back_up_c1;
 use crate::support::{POLICIES, VELERO, World, config_map};
 use crate::{BACKUP, INSTALL, SCHEDULE};
 
-const CONFIG_MAP: &str = "hdr-app-configmap";
+pub const CONFIG_MAP: &str = "hdr-app-configmap";
 const ACCEPTED: &str = "hdr-app-configmap-accepted";
 
 /// A namespace with its set bound, as an administrator makes it.
-async fn namespace(world: &World, name: &str, bound: bool) {
+pub async fn namespace(world: &World, name: &str, bound: bool) {
     world.hub.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}), "").await;
     if bound {
         let binding = json!({"apiVersion": "cluster.open-cluster-management.io/v1beta2",
@@ -31,7 +31,7 @@ async fn configure(world: &World, namespace: &str, text: &str, keys: &[(&str, &s
 }
 
 /// A world with one cluster and one configuration, and nothing else.
-async fn configured(clusters: &[&str], keys: &[(&str, &str)]) -> World {
+pub async fn configured(clusters: &[&str], keys: &[(&str, &str)]) -> World {
     let world = World::start_with(clusters).await;
     namespace(&world, POLICIES, true).await;
     configure(&world, POLICIES, &config_map("pv-snap"), keys).await;
@@ -39,7 +39,7 @@ async fn configured(clusters: &[&str], keys: &[(&str, &str)]) -> World {
 }
 
 /// Labels a cluster, and waits until its Schedule is there and is known to be as it should.
-async fn protect(world: &World, cluster: &str) {
+pub async fn protect(world: &World, cluster: &str) {
     world.label_for_backup(cluster).await;
     world.template_says(BACKUP, cluster, "create-schedule-resource", "found as specified").await;
 }

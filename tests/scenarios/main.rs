@@ -27,6 +27,7 @@ mod collisions;
 mod config_map_only;
 mod configurations;
 mod dry_runs;
+mod existing_velero;
 mod hooks;
 mod installing;
 mod joining;

@@ -69,7 +69,8 @@ impl Worker {
                 } else {
                     // Nobody wants it any more: another configuration may have what is left.
                     self.forget_claims(key);
-                    "its ConfigMap is gone or asks for nothing any more, and onDelete is keep"
+                    "its ConfigMap is gone, asks for nothing any more, or asks for another policy in its place: what this \
+                     one made stays"
                 };
                 self.announce_doubt(key, policy.as_deref(), &replica, reason).await;
                 return Ok(Outcome::Settled);
@@ -155,19 +156,15 @@ impl Worker {
         replica: &Manifest,
     ) -> Result<Departure, ApiError> {
         let Some(policy) = policy else {
-            return Ok(departure::departure(&replica.annotations(), Remnant::Gone));
+            let annotations = replica.annotations();
+            let is_rendered = annotations.contains_key(names::RENDERED_FROM_ANNOTATION);
+            let replaced = is_rendered && self.is_source_there(key).await?;
+            let remnant = if replaced { Remnant::Replaced } else { Remnant::Gone };
+            return Ok(departure::departure(&annotations, remnant));
         };
         let annotations = &policy.metadata.annotations;
-        if annotations.contains_key(names::RENDERED_FROM_ANNOTATION) {
-            let source = ObjectKey {
-                gvk: GroupVersionKind::new("v1", "ConfigMap"),
-                namespace: Some(key.namespace.clone()),
-                name: CONFIG_MAP_NAME.to_owned(),
-            };
-            let found = self.shared.hub.connection().get(&source).await?;
-            if !found.is_some_and(|source| sets::is_protected(&source)) {
-                return Ok(departure::departure(annotations, Remnant::Unbound));
-            }
+        if annotations.contains_key(names::RENDERED_FROM_ANNOTATION) && !self.is_source_there(key).await? {
+            return Ok(departure::departure(annotations, Remnant::Unbound));
         }
         let bound = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
@@ -175,6 +172,17 @@ impl Worker {
         };
         let remnant = if bound { Remnant::Bound } else { Remnant::Unbound };
         Ok(departure::departure(annotations, remnant))
+    }
+
+    /// Whether the ConfigMap that the policies of a namespace are rendered from is there and asks for them, by the hub's own word.
+    async fn is_source_there(&self, key: &PolicyKey) -> Result<bool, ApiError> {
+        let source = ObjectKey {
+            gvk: GroupVersionKind::new("v1", "ConfigMap"),
+            namespace: Some(key.namespace.clone()),
+            name: CONFIG_MAP_NAME.to_owned(),
+        };
+        let found = self.shared.hub.connection().get(&source).await?;
+        Ok(found.is_some_and(|source| sets::is_protected(&source)))
     }
 
     /// The Schedules are paused, and all else stays. The replicated policy remembers what is the policy's own, so that it can

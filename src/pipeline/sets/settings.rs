@@ -55,7 +55,7 @@ fn unavailable(config: &Config, data: &BTreeMap<String, String>) -> Vec<String> 
         refused.push(format!("error: {key}: {word} is not rendered; {instead}"));
     };
     let mode = config.installation.mode();
-    if mode != InstallMode::Oadp {
+    if mode == InstallMode::Velero {
         refuse("installMode", mode.as_str(), "leave the key out: Velero is installed by the OADP operator");
     }
     let asks_for_prefixes = data.contains_key("storagePrefixStyle");
