@@ -9,7 +9,7 @@ use crate::pacman::back_up_c1;
 use crate::support::input::project_file;
 use crate::support::stage::{Kind, kind};
 use crate::support::{POLICIES, VELERO, World, existing};
-use crate::{BACKUP, INSTALL, SCHEDULE};
+use crate::{BACKUP, INSTALL, RESTORE, SCHEDULE};
 
 /// The policy that looks at a Velero that is there.
 const CHECK: &str = "velero-hdr-app-check";
@@ -18,10 +18,18 @@ const EXISTING_SCHEDULE: &str = "acm-app--c1";
 /// Where the policy keeps what Velero answered.
 const RECORD: &str = "velero-hdr-app-version";
 
-/// A bare cluster c1 and the sample configuration for it.
+/// A bare cluster c1 that joined, and the sample configuration for it.
 async fn configured_for_existing() -> World {
-    let world = World::start_bare("c1").await;
-    namespace(&world, POLICIES, true).await;
+    let mut world = World::start_bare("c1").await;
+    world.join("c1").await;
+    world.start_hub();
+    configure_for_existing(&world).await;
+    world
+}
+
+/// The sample, filled in.
+async fn configure_for_existing(world: &World) {
+    namespace(world, POLICIES, true).await;
     let sample = project_file("configmaps/existing-velero.yaml")
         .replace("<namespace of Velero>", VELERO)
         .replace("<namespace of an app>", "pacman-ns");
@@ -29,7 +37,6 @@ async fn configured_for_existing() -> World {
         document["metadata"]["namespace"] = json!(POLICIES);
         world.hub.apply(document, POLICIES).await;
     }
-    world
 }
 
 /// The key of the repositories, which Velero makes for itself.
@@ -113,6 +120,23 @@ async fn a_velero_that_is_there_is_used_as_it_is() {
     world.stop().await;
 }
 
+/// With the account that `flotilla cluster join` makes, which has no more rights than it needs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rights_that_joining_gives_are_enough_to_look_at_it() {
+    let mut world = World::start_bare("c1").await;
+    existing::define(&world, "c1").await;
+    existing::install(&world, "c1", "v1.18.3").await;
+    world.join_by_command("c1", &["--velero-namespace", VELERO, "--label", "name=c1"]).await;
+    world.start_hub();
+    configure_for_existing(&world).await;
+    protect(&world, "c1").await;
+    world.policy_is(CHECK, "c1", "Compliant").await;
+    world.clusters["c1"]
+        .wait("the request to go", "ServerStatusRequest", Some(VELERO), |all| all.is_empty().then_some(()))
+        .await;
+    world.stop().await;
+}
+
 /// The real program has one version only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_velero_that_is_too_old_is_told_and_gets_nothing() {
@@ -135,6 +159,49 @@ async fn a_velero_that_is_too_old_is_told_and_gets_nothing() {
     existing::install(&world, "c1", "v1.16.2").await;
     world.template_says(CHECK, "c1", "check-velero-version", "Compliant; Velero v1.16.2 runs there").await;
     world.template_says(BACKUP, "c1", "create-schedule-resource", "found as specified").await;
+    world.stop().await;
+}
+
+/// Row G4, before Velero would refuse the Restore for good.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_restic_made_is_not_restored_where_velero_cannot_read_it() {
+    if kind() == Kind::Plane {
+        println!("skipped: the real Velero of the stage can read it");
+        return;
+    }
+    let world = configured_for_existing().await;
+    existing::define(&world, "c1").await;
+    existing::install(&world, "c1", "v1.19.0").await;
+    let c1 = &world.clusters["c1"];
+    for uploader in ["restic", "kopia"] {
+        let backup = format!("by-{uploader}");
+        c1.apply(
+            json!({"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": backup},
+                "spec": {"storageLocation": "default"}, "status": {"phase": "Completed"}}),
+            VELERO,
+        )
+        .await;
+        c1.apply(
+            json!({"apiVersion": "velero.io/v1", "kind": "PodVolumeBackup",
+                "metadata": {"name": backup, "labels": {"velero.io/backup-name": backup}},
+                "spec": {"uploaderType": uploader}}),
+            VELERO,
+        )
+        .await;
+    }
+    world.label_for_restore("c1", "by-restic").await;
+    let check = "check-backup-without-restic";
+    let told = world.template_says(RESTORE, "c1", check, "NonCompliant; ").await;
+    assert!(told.contains("Backup by-restic holds files of volumes that restic copied"), "{told}");
+    world.template_says(RESTORE, "c1", "create-restore-resource", "Pending; ").await;
+    assert!(c1.list("Restore", None).await.is_empty());
+
+    world.label_for_restore("c1", "by-kopia").await;
+    c1.wait("the restore of the other", "Restore", Some(VELERO), |restores| {
+        restores.contains_key("restore-by-kopia").then_some(())
+    })
+    .await;
+    assert!(!c1.list("Restore", None).await.contains_key("restore-by-restic"));
     world.stop().await;
 }
 
