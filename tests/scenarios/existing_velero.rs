@@ -42,6 +42,14 @@ async fn configure_for_existing(world: &World) {
 /// The key of the repositories, which Velero makes for itself.
 const OWN_SECRET: &str = "velero-repo-credentials";
 
+/// How many objects the hub has created on clusters.
+fn creations(world: &World) -> u32 {
+    let metrics = world.metrics();
+    let count =
+        metrics.lines().find_map(|line| line.strip_prefix("flotilla_cluster_writes_total{kind=\"Create\"} "));
+    count.map_or(0, |count| count.parse().unwrap())
+}
+
 /// What stands on the cluster of Velero's own, without what Velero and the cluster write themselves.
 async fn velero_itself(world: &World) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
@@ -109,6 +117,8 @@ async fn a_velero_that_is_there_is_used_as_it_is() {
     world.policy_is(CHECK, "c1", "Compliant").await;
     c1.wait("the request to go", "ServerStatusRequest", Some(VELERO), |all| all.is_empty().then_some(()))
         .await;
+    world.stage.let_velero_look().await;
+    assert_eq!(creations(&world), 4, "one more question");
     world.velero_took_everything().await;
 
     // A cluster that leaves keeps Velero and its backups.
