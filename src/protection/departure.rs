@@ -34,13 +34,15 @@ pub enum Remnant {
     Unbound,
     /// The root policy is gone.
     Gone,
+    /// The root policy is gone, and what it was rendered from is there and asks for none in its place: `installMode: none`.
+    Dropped,
     /// The root policy gave way to another one of the same configuration, which installs Velero in another way.
     Replaced,
 }
 
 /// How a policy leaves, by its annotations (those of the replicated policy where the root is gone). A rendered policy is never
-/// unbound or deleted by a person's wish for one cluster: its ConfigMap is going, or somebody took apart what the hub puts
-/// together again.
+/// unbound or deleted by a person's wish for one cluster: its ConfigMap is going, or asks for another way to install Velero,
+/// or for none (which uninstalls nothing), or somebody took apart what the hub puts together again.
 pub fn departure(annotations: &BTreeMap<String, String>, remnant: Remnant) -> Departure {
     if !annotations.contains_key(RENDERED_FROM_ANNOTATION) {
         return Departure::Ordinary;
@@ -49,7 +51,7 @@ pub fn departure(annotations: &BTreeMap<String, String>, remnant: Remnant) -> De
     match remnant {
         Remnant::Replaced => Departure::Replace,
         Remnant::Gone if word(ON_DELETE_ANNOTATION) == REMOVE => Departure::Remove,
-        Remnant::Gone | Remnant::Unbound => Departure::Nothing,
+        Remnant::Gone | Remnant::Dropped | Remnant::Unbound => Departure::Nothing,
         Remnant::Bound => match word(ON_DESELECT_ANNOTATION) {
             REMOVE => Departure::Remove,
             PAUSE => Departure::Pause,
@@ -84,6 +86,8 @@ mod tests {
             (&remove, Remnant::Gone, Departure::Nothing),
             (&paused, Remnant::Bound, Departure::Pause),
             (&paused, Remnant::Gone, Departure::Remove),
+            (&paused, Remnant::Dropped, Departure::Nothing),
+            (&[], Remnant::Dropped, Departure::Ordinary),
         ] {
             assert_eq!(departure(&annotations(given), remnant), expected, "{given:?} {remnant:?}");
         }

@@ -50,7 +50,8 @@ pub fn restore_gate(
             "Backup {name} is not visible on cluster {cluster} yet: Velero syncs backups from the object \
              storage every minute and the restore starts as soon as it appears; if it does not, check that \
              its BackupStorageLocation is Available and has the bucket and prefix of the cluster that was \
-             backed up, and the name of the backup in the label"
+             backed up, and the name of the backup in the label; Velero 1.19 and newer never show a backup with \
+             files that restic copied"
         ));
     };
     if backup.is_deleting() {

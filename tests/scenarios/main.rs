@@ -28,6 +28,7 @@ mod collisions;
 mod config_map_only;
 mod configurations;
 mod dry_runs;
+mod existing_velero;
 mod getting_started;
 mod hooks;
 mod installing;

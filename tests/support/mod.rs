@@ -18,6 +18,7 @@
     reason = "a fault here is a failed test"
 )]
 
+pub mod existing;
 pub mod git_server;
 pub mod hub_process;
 pub mod input;

@@ -57,6 +57,7 @@ pub fn resource(kind: &str) -> (ApiResource, bool) {
         "BackupStorageLocation" => ("velero.io/v1", "backupstoragelocations", true),
         "VolumeSnapshotLocation" => ("velero.io/v1", "volumesnapshotlocations", true),
         "ServerStatusRequest" => ("velero.io/v1", "serverstatusrequests", true),
+        "PodVolumeBackup" => ("velero.io/v1", "podvolumebackups", true),
         "DeleteBackupRequest" => ("velero.io/v1", "deletebackuprequests", true),
         "ClusterServiceVersion" => ("operators.coreos.com/v1alpha1", "clusterserviceversions", true),
         "Subscription" => ("operators.coreos.com/v1alpha1", "subscriptions", true),

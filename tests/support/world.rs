@@ -67,12 +67,9 @@ impl World {
         Self::start_hubs(&[names]).await.remove(0)
     }
 
-    /// Starts a stage with one cluster that has no OLM, no OADP and no Velero, and joins it.
+    /// Starts a stage with one cluster that has no OLM, no OADP and no Velero, and has not joined.
     pub async fn start_bare(name: &str) -> Self {
-        let mut world = Self::start_unjoined_with(&[&[name]], &[name]).await.remove(0);
-        world.join(name).await;
-        world.start_hub();
-        world
+        Self::start_unjoined_with(&[&[name]], &[name]).await.remove(0)
     }
 
     /// Starts a stage with several hubs, each with clusters of its own, which share the object storage, and joins those.

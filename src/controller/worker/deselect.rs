@@ -70,7 +70,8 @@ impl Worker {
                 } else {
                     // Nobody wants it any more: another configuration may have what is left.
                     self.forget_claims(key);
-                    "its ConfigMap is gone or asks for nothing any more, and onDelete is keep"
+                    "its ConfigMap is gone, asks for nothing any more, or asks for another policy in its place: what this \
+                     one made stays"
                 };
                 self.announce_doubt(key, policy.as_deref(), &replica, reason).await;
                 return Ok(Outcome::Settled);
@@ -166,7 +167,8 @@ impl Worker {
             return Ok(departure::departure(&annotations, Remnant::Replaced));
         }
         if policy.is_none() {
-            return Ok(departure::departure(&annotations, Remnant::Gone));
+            let remnant = if protected { Remnant::Dropped } else { Remnant::Gone };
+            return Ok(departure::departure(&annotations, remnant));
         }
         if rendered && !protected {
             return Ok(departure::departure(&annotations, Remnant::Unbound));

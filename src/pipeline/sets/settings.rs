@@ -48,10 +48,6 @@ pub(super) fn read(
         findings.map(ToString::to_string).collect()
     };
     let Some(config) = &read.config else { return Err(texts(Severity::Error)) };
-    let unavailable = unavailable(config);
-    if !unavailable.is_empty() {
-        return Err(unavailable);
-    }
     let mut full = with_defaults(&with_aliases(data));
     let prefix_style = prefix_style(config, data.contains_key(STYLE_KEY), running);
     full.insert(STYLE_KEY.to_owned(), prefix_style.to_string());
@@ -96,19 +92,6 @@ fn prefix_style(
         None => StoragePrefixStyle::Shared,
     };
     running.unwrap_or(default)
-}
-
-/// What the configuration may ask for and no template renders.
-fn unavailable(config: &Config) -> Vec<String> {
-    let mut refused = Vec::new();
-    let mut refuse = |key: &str, word: &str, instead: &str| {
-        refused.push(format!("error: {key}: {word} is not rendered; {instead}"));
-    };
-    let mode = config.installation.mode();
-    if mode == InstallMode::Existing {
-        refuse("installMode", mode.as_str(), "leave the key out: Velero is installed by the OADP operator");
-    }
-    refused
 }
 
 fn parameters(

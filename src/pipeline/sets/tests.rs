@@ -403,14 +403,6 @@ fn a_template_of_another_mode_waits_for_it() {
 }
 
 #[test]
-fn what_no_template_renders_is_refused() {
-    for (key, word) in [("installMode", "none")] {
-        let complaint = decided(&[source(&with(&[(key, word)]))], &[]).complaint().unwrap();
-        assert!(complaint.contains(&format!("{key}: {word} is not rendered")), "{complaint}");
-    }
-}
-
-#[test]
 fn what_is_shipped_is_yaml_of_the_known_kinds() {
     for (file, text) in shipped_texts().unwrap() {
         for document in yaml::read_documents(&text).unwrap() {
