@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::evaluate::{Evaluated, Evaluation, Subject, evaluate};
+use super::evaluate::{Evaluated, Evaluation, Subject, allows_destructive, evaluate};
 use super::fleet::{Effects, Fleet};
 use crate::adapters::api_server::{Connection, Ensured, Listener};
 use crate::adapters::cluster;
@@ -26,6 +26,7 @@ use crate::pipeline::policy::standing::{self, Standing};
 use crate::pipeline::render::encryption;
 use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
 use crate::pipeline::render::{Ambient, Renderer};
+use crate::protection::departure::{self, Departure, Remnant};
 use crate::{chance, clock};
 
 /// How many times one evaluation may ask for further look-ups before it is given up with an error.
@@ -208,6 +209,51 @@ pub fn reason_to_keep(fleet: &Fleet, policy: &PolicyKey, cluster: &str, now: Tim
     })
 }
 
+/// Whether a policy, or one of its templates, waits for others.
+pub fn has_dependencies(policy: &Policy) -> bool {
+    !policy.spec.dependencies.is_empty()
+        || policy.spec.policy_templates.iter().any(|template| !template.extra_dependencies.is_empty())
+}
+
+/// Compliance as it is once every policy has come through.
+pub fn all_compliant(fleet: &Fleet) -> KnownCompliance {
+    let mut known = BTreeMap::new();
+    for (key, policy) in fleet.policies() {
+        known.insert(("Policy".to_owned(), key.replicated_name()), ComplianceState::Compliant);
+        for template in &policy.spec.policy_templates {
+            let definition = &template.object_definition;
+            let kind = definition["kind"].as_str().unwrap_or_default();
+            let name = definition["metadata"]["name"].as_str().unwrap_or_default();
+            known.insert((kind.to_owned(), name.to_owned()), ComplianceState::Compliant);
+        }
+    }
+    known
+}
+
+/// How a policy leaves a cluster, by the user's wish for what the hub rendered. `bound`: a binding of the policy is there, and so
+/// is the ConfigMap that it was rendered from.
+pub fn departure_of(policy: Option<&Policy>, replica: &Manifest, bound: bool) -> Departure {
+    match policy {
+        None => departure::departure(&replica.annotations(), Remnant::Gone),
+        Some(policy) => {
+            let remnant = if bound { Remnant::Bound } else { Remnant::Unbound };
+            departure::departure(&policy.metadata.annotations, remnant)
+        }
+    }
+}
+
+/// Whether a policy that leaves may delete what carries data or access to it: as the root policy says, or for a removal that
+/// outlives the policy, as its replicated policy does.
+pub fn may_destroy(departure: Departure, policy: Option<&Policy>, replica: &Manifest) -> bool {
+    match departure {
+        Departure::Remove => policy.map_or_else(
+            || replica.annotation(names::ALLOW_DESTRUCTIVE_ANNOTATION) == Some("true"),
+            allows_destructive,
+        ),
+        Departure::Ordinary | Departure::Nothing | Departure::Pause => policy.is_some_and(allows_destructive),
+    }
+}
+
 /// The moment and the randomness of one evaluation.
 pub fn ambient() -> Result<Ambient, String> {
     let seed = chance::seed().ok_or("the system has no random numbers to give")?;
@@ -269,7 +315,28 @@ pub struct Request<'a> {
     pub compliance: &'a (dyn Fn() -> KnownCompliance + Sync),
     /// The policies of a PolicySet, by namespace and name.
     pub policies_of_set: &'a (dyn Fn(&str, &str) -> Option<Vec<String>> + Sync),
+    /// How the snapshots are looked at.
+    pub sight: &'a dyn Sight,
 }
+
+/// How an evaluation looks at what is there: as it is, or with something imagined.
+pub trait Sight: Sync {
+    /// The hub's objects.
+    fn of_hub(&self, snapshot: Arc<dyn Lookup>) -> Arc<dyn Lookup> {
+        snapshot
+    }
+
+    /// The cluster's objects.
+    fn of_cluster(&self, snapshot: Arc<dyn Lookup>) -> Arc<dyn Lookup> {
+        snapshot
+    }
+}
+
+/// As it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain;
+
+impl Sight for Plain {}
 
 /// Renders and plans; where a look-up is not watched yet, watches it and starts over. The error says why the hub or the
 /// cluster does not answer.
@@ -284,13 +351,15 @@ pub async fn evaluate_until_known(request: &Request<'_>) -> Result<Box<Evaluated
                 cluster: request.managed,
                 facts: &request.link.facts,
                 enforced_by_binding: request.enforced,
-                hub: Arc::new(request.hub.connection().snapshot()),
-                observed: Arc::new(request.link.connection.snapshot()),
+                hub: request.sight.of_hub(Arc::new(request.hub.connection().snapshot())),
+                observed: request.sight.of_cluster(Arc::new(request.link.connection.snapshot())),
                 inventory: request.inventory,
                 unreachable: None,
                 compliance: &|kind, name| compliance.get(&(kind.to_owned(), name.to_owned())).copied(),
                 policies_of_set: &|namespace, name| (request.policies_of_set)(namespace, name),
-                hub_as: account.as_ref().map(as_lookup),
+                hub_as: account
+                    .as_ref()
+                    .map(|view| as_lookup(view).map(|lookup| request.sight.of_hub(lookup))),
                 vector: vector(request.replica),
                 ambient,
             },

@@ -61,7 +61,7 @@ pub(super) fn notice(inbox: &Inbox<Namespaces>, object: &ObjectKey) {
     }
 }
 
-fn config_maps() -> GroupVersionKind {
+pub(super) fn config_maps() -> GroupVersionKind {
     GroupVersionKind::new("v1", "ConfigMap")
 }
 
@@ -161,24 +161,9 @@ impl Keeper {
             return Err(unknown(reason));
         }
         let snapshot = connection.snapshot();
-        let mut present = Vec::new();
-        for kind in Decision::kinds() {
-            present
-                .extend(read(snapshot.list(&kind, Some(namespace))).map_err(&unknown)?.unwrap_or_default());
-        }
-        let unread: Mutex<Option<String>> = Mutex::default();
-        let config_map = |name: &str| match read(snapshot.get(&config_maps(), Some(namespace), name)) {
-            Ok(found) => found,
-            Err(reason) => {
-                *unread.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
-                None
-            }
-        };
-        let decision = sets::decide(&Neighbourhood { namespace, config_map: &config_map, present: &present });
-        let source = config_map(CONFIG_MAP_NAME);
-        if let Some(reason) = unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Err(unknown(reason));
-        }
+        let decision = decide_in(&snapshot, namespace).map_err(&unknown)?;
+        let source =
+            read(snapshot.get(&config_maps(), Some(namespace), CONFIG_MAP_NAME)).map_err(&unknown)?;
         for desired in &decision.desired {
             let Some(key) = desired.key() else { continue };
             let existing = read(snapshot.get(&key.gvk, Some(namespace), &key.name)).map_err(&unknown)?;
@@ -243,6 +228,27 @@ impl Keeper {
             }
             Err(error) => tracing::warn!(event = event.name, %error, "the Event cannot be written"),
         }
+    }
+}
+
+/// Decides for one namespace from a snapshot of the hub that knows its ConfigMaps. The error says what of it is not known.
+pub(super) fn decide_in(hub: &dyn Lookup, namespace: &str) -> Result<Decision, String> {
+    let mut present = Vec::new();
+    for kind in Decision::kinds() {
+        present.extend(read(hub.list(&kind, Some(namespace)))?.unwrap_or_default());
+    }
+    let unread: Mutex<Option<String>> = Mutex::default();
+    let config_map = |name: &str| match read(hub.get(&config_maps(), Some(namespace), name)) {
+        Ok(found) => found,
+        Err(reason) => {
+            *unread.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+            None
+        }
+    };
+    let decision = sets::decide(&Neighbourhood { namespace, config_map: &config_map, present: &present });
+    match unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(reason) => Err(reason),
+        None => Ok(decision),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
+use super::super::contention::{Contention, claims_of, created};
 use super::super::evaluate::{CheckState, Evaluated};
 use super::super::inbox::Portion;
 use super::super::prepare;
@@ -24,20 +25,21 @@ use crate::pipeline::render::lookup::{Answer, Lookup};
 const COLLISION: &str = "Collision";
 
 impl Worker {
-    /// Holds the templates of an evaluated policy that collide with a policy which came first.
+    /// Holds the templates of an evaluated policy that collide with a policy which came first. Answers what is to be said of
+    /// those that hold others.
     pub(super) async fn settle_collisions(
         &mut self,
         key: &PolicyKey,
         policy: &Policy,
         evaluated: &mut Evaluated,
         inventory: &Inventory,
-    ) {
+    ) -> BTreeMap<String, String> {
         let claims = claims_of(evaluated, self.claims.get(key), inventory);
         if !claims.is_empty() || !inventory.is_empty() {
             self.learn_of_others(key).await;
         }
         let before = self.claims.insert(key.clone(), claims.clone()).unwrap_or_default();
-        let found = self.find_held(key, &claims, inventory);
+        let Contention { held: found, in_force } = self.contention(key, &claims, inventory);
         let told = self.held.remove(key).unwrap_or_default();
         let mut held = BTreeMap::new();
         for check in &mut evaluated.checks {
@@ -56,18 +58,14 @@ impl Worker {
         if !held.is_empty() {
             self.held.insert(key.clone(), held);
         }
+        in_force
     }
 
-    /// The templates of a policy that are held here.
-    fn find_held(
-        &self,
-        key: &PolicyKey,
-        claims: &Claims,
-        inventory: &Inventory,
-    ) -> BTreeMap<String, Collision> {
+    /// What a policy has to do with collisions here.
+    fn contention(&self, key: &PolicyKey, claims: &Claims, inventory: &Inventory) -> Contention {
         let others = self.claims.iter().filter(|(other, _)| *other != key);
         if !others.clone().any(|(_, theirs)| theirs.meet(claims)) {
-            return BTreeMap::new();
+            return Contention::default();
         }
         let roots: Vec<Option<Arc<Policy>>> = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
@@ -90,14 +88,12 @@ impl Worker {
             .iter()
             .map(|(policy, claims, inventory, root)| Party {
                 policy,
-                created: root
-                    .as_ref()
-                    .and_then(|root| root.metadata.other.get("creationTimestamp")?.as_str()),
+                created: created(root.as_deref()),
                 claims,
                 inventory,
             })
             .collect();
-        held(&parties).remove(key).unwrap_or_default()
+        Contention::of(key, &self.name, &held(&parties))
     }
 
     /// Works out what the other policies here ask for, where that is not known: after a start, and of those that come with the
@@ -251,12 +247,4 @@ impl Worker {
             })
             .map(|(other, template)| (other.clone(), template.to_owned()))
     }
-}
-
-fn claims_of(evaluated: &Evaluated, previous: Option<&Claims>, inventory: &Inventory) -> Claims {
-    let templates = evaluated.checks.iter().map(|check| match &check.state {
-        CheckState::Reported(_) => (check.name.as_str(), None),
-        CheckState::Planned { plan, .. } => (check.name.as_str(), Some(plan)),
-    });
-    Claims::new(templates, previous, inventory)
 }

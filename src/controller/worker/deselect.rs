@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::super::evaluate::allows_destructive;
 use super::super::prepare;
 use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Ensured};
@@ -17,7 +16,7 @@ use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::{PruneAction, prune};
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::sets;
-use crate::protection::departure::{self, Departure, Remnant};
+use crate::protection::departure::Departure;
 
 impl Worker {
     /// The policy is not placed here any more. What it created goes only if a person took the cluster out (decision 7).
@@ -50,16 +49,7 @@ impl Worker {
             }
         };
         let departure = self.departure(key, policy.as_deref(), &replica).await?;
-        let destructive = match departure {
-            // The wish outlives the policy.
-            Departure::Remove => policy.as_deref().map_or_else(
-                || replica.annotation(names::ALLOW_DESTRUCTIVE_ANNOTATION) == Some("true"),
-                allows_destructive,
-            ),
-            Departure::Ordinary | Departure::Nothing | Departure::Pause => {
-                policy.as_deref().is_some_and(allows_destructive)
-            }
-        };
+        let destructive = prepare::may_destroy(departure, policy.as_deref(), &replica);
         match departure {
             Departure::Ordinary | Departure::Remove => {}
             Departure::Nothing => {
@@ -154,27 +144,20 @@ impl Worker {
         policy: Option<&Policy>,
         replica: &Manifest,
     ) -> Result<Departure, ApiError> {
-        let Some(policy) = policy else {
-            return Ok(departure::departure(&replica.annotations(), Remnant::Gone));
-        };
-        let annotations = &policy.metadata.annotations;
-        if annotations.contains_key(names::RENDERED_FROM_ANNOTATION) {
+        let rendered = policy
+            .is_some_and(|policy| policy.metadata.annotations.contains_key(names::RENDERED_FROM_ANNOTATION));
+        let mut bound = true;
+        if rendered {
             let source = ObjectKey {
                 gvk: GroupVersionKind::new("v1", "ConfigMap"),
                 namespace: Some(key.namespace.clone()),
                 name: CONFIG_MAP_NAME.to_owned(),
             };
             let found = self.shared.hub.connection().get(&source).await?;
-            if !found.is_some_and(|source| sets::is_protected(&source)) {
-                return Ok(departure::departure(annotations, Remnant::Unbound));
-            }
+            bound = found.is_some_and(|source| sets::is_protected(&source));
         }
-        let bound = {
-            let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
-            !fleet.bindings(key).is_empty()
-        };
-        let remnant = if bound { Remnant::Bound } else { Remnant::Unbound };
-        Ok(departure::departure(annotations, remnant))
+        let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(prepare::departure_of(policy, replica, bound && !fleet.bindings(key).is_empty()))
     }
 
     /// The Schedules are paused, and all else stays. The replicated policy remembers what is the policy's own, so that it can
