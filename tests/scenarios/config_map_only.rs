@@ -10,7 +10,7 @@ const CONFIG_MAP: &str = "hdr-app-configmap";
 const ACCEPTED: &str = "hdr-app-configmap-accepted";
 
 /// A namespace with its set bound, as an administrator makes it.
-async fn namespace(world: &World, name: &str, bound: bool) {
+pub(crate) async fn namespace(world: &World, name: &str, bound: bool) {
     world.hub.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}), "").await;
     if bound {
         let binding = json!({"apiVersion": "cluster.open-cluster-management.io/v1beta2",
@@ -20,7 +20,7 @@ async fn namespace(world: &World, name: &str, bound: bool) {
 }
 
 /// The gesture: one labelled ConfigMap, with these keys besides.
-async fn configure(world: &World, namespace: &str, text: &str, keys: &[(&str, &str)]) {
+pub(crate) async fn configure(world: &World, namespace: &str, text: &str, keys: &[(&str, &str)]) {
     for mut document in flotilla::yaml::read_documents(&world.stage.with_storage(text)).unwrap() {
         document["metadata"]["labels"]["flotilla.dev/protect"] = json!("true");
         for (key, value) in keys {
@@ -39,7 +39,7 @@ async fn configured(clusters: &[&str], keys: &[(&str, &str)]) -> World {
 }
 
 /// Labels a cluster, and waits until its Schedule is there and is known to be as it should.
-async fn protect(world: &World, cluster: &str) {
+pub(crate) async fn protect(world: &World, cluster: &str) {
     world.label_for_backup(cluster).await;
     world.template_says(BACKUP, cluster, "create-schedule-resource", "found as specified").await;
 }

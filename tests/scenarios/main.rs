@@ -34,6 +34,7 @@ mod kinds;
 mod leases;
 mod pacman;
 mod placements;
+mod previews;
 mod restarts;
 mod sources;
 mod templates;

@@ -85,6 +85,11 @@ impl Scene<'_> {
             }
             _ => self.leaving(key, replica, &inventory, spoilt.as_deref()).await?,
         };
+        let connection = &self.link.connection;
+        if let Ensured::Disconnected(reason) = connection.ensure(&claims.unseen()).await {
+            return Err(prepare::unreachable(self.cluster, &reason));
+        }
+        let claims = claims.seeing(&connection.snapshot());
         Ok(Draft { fate, claims, inventory, spoilt })
     }
 

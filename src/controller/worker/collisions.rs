@@ -9,7 +9,7 @@ use super::super::evaluate::{CheckState, Evaluated};
 use super::super::inbox::Portion;
 use super::super::prepare;
 use super::Worker;
-use crate::adapters::api_server::ApiError;
+use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::hub::EventKind;
 use crate::api::object::Manifest;
 use crate::api::ocm::policy::Policy;
@@ -34,7 +34,7 @@ impl Worker {
         evaluated: &mut Evaluated,
         inventory: &Inventory,
     ) -> BTreeMap<String, String> {
-        let claims = claims_of(evaluated, self.claims.get(key), inventory);
+        let claims = self.seen(claims_of(evaluated, self.claims.get(key), inventory)).await;
         if !claims.is_empty() || !inventory.is_empty() {
             self.learn_of_others(key).await;
         }
@@ -132,17 +132,29 @@ impl Worker {
                 .evaluate_until_known(&assignment.policy, &managed, enforced, &inventory, replica.as_ref())
                 .await;
             if let Ok(evaluated) = evaluated {
-                return claims_of(&evaluated, None, &inventory);
+                return self.seen(claims_of(&evaluated, None, &inventory)).await;
             }
         }
-        Claims::left_behind(None, &inventory)
+        self.seen(Claims::left_behind(None, &inventory)).await
+    }
+
+    /// Claims, with a look at Schedules whose policy cannot tell what they back up. Where there is no look, nothing is known.
+    async fn seen(&self, claims: Claims) -> Claims {
+        let (unseen, Some(link)) = (claims.unseen(), &self.link) else { return claims };
+        if unseen.is_empty() {
+            return claims;
+        }
+        match link.connection.ensure(&unseen).await {
+            Ensured::Ready => claims.seeing(&link.connection.snapshot()),
+            Ensured::Disconnected(_) => claims,
+        }
     }
 
     /// The policy is not placed here any more, for a reason that nobody chose: what it wrote is still its own.
-    pub(super) fn keep_claims(&mut self, key: &PolicyKey, replica: &Manifest) {
+    pub(super) async fn keep_claims(&mut self, key: &PolicyKey, replica: &Manifest) {
         let inventory = self.inventory_before(key, Some(replica));
         let before = self.claims.get(key).cloned().unwrap_or_default();
-        let claims = Claims::left_behind(Some(&before), &inventory);
+        let claims = self.seen(Claims::left_behind(Some(&before), &inventory)).await;
         if !before.same_wishes(&claims) {
             self.wake_rivals(key, &[&before]);
         }

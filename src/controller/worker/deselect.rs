@@ -37,7 +37,7 @@ impl Worker {
             prepare::reason_to_keep(&fleet, key, &self.name, clock::now())
         };
         if let Some(reason) = keep {
-            self.keep_claims(key, &replica);
+            self.keep_claims(key, &replica).await;
             self.announce_doubt(key, policy.as_deref(), &replica, &reason).await;
             return Ok(Outcome::Settled);
         }
@@ -54,7 +54,7 @@ impl Worker {
             Departure::Ordinary | Departure::Remove => {}
             Departure::Nothing => {
                 let reason = if policy.is_some() {
-                    self.keep_claims(key, &replica);
+                    self.keep_claims(key, &replica).await;
                     "its ConfigMap is going, or nothing binds it: that is not how a rendered policy is taken off a cluster"
                 } else {
                     // Nobody wants it any more: another configuration may have what is left.
@@ -169,7 +169,7 @@ impl Worker {
         replica: &Manifest,
         inventory: &Inventory,
     ) -> Result<Outcome, ApiError> {
-        self.keep_claims(key, replica);
+        self.keep_claims(key, replica).await;
         let schedules = loop {
             let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
             match prune::running_schedules(inventory, &link.connection.snapshot()) {

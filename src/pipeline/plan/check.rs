@@ -108,7 +108,12 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
     } else if !may_prune {
         // What a template that fails had made is not free for others to change.
         let kept = prune.iter().filter(|prune| prune::is_wanted_still(&prune.entry));
-        claims.extend(kept.map(|prune| Claim { key: prune.entry.key(), wish: Wish::AsItIs, changes: false }));
+        claims.extend(kept.map(|prune| Claim {
+            key: prune.entry.key(),
+            wish: Wish::AsItIs,
+            changes: false,
+            observed: None,
+        }));
     }
     Ok(CheckPlan { name: check.name.clone(), templates, prune, claims, notes, sensitive })
 }
@@ -142,7 +147,7 @@ fn claim_ahead(index: usize, check: &Check, entries: &Entries<'_>, context: &Con
     let entry = entries.resolved.get(index)?.as_ref().ok()?.resolved()?;
     let desired = target::read(index, &check.name, entry, context.cluster).ok()?;
     let wish = Wish::of(&desired, object::rules(&desired));
-    Some(Claim { key: desired.object.key()?, wish, changes: false })
+    Some(Claim { key: desired.object.key()?, wish, changes: false, observed: None })
 }
 
 impl ObjectTemplatePlan {
@@ -192,7 +197,8 @@ fn template_plan(
             Ok(plan) => {
                 if let (Some(key), true) = (&plan.key, desired.object.name().is_some()) {
                     let wish = Wish::of(desired, object::rules(desired));
-                    claims.push(Claim { key: key.clone(), wish, changes: plan.step.changes() });
+                    let observed = plan.observed.clone();
+                    claims.push(Claim { key: key.clone(), wish, changes: plan.step.changes(), observed });
                 }
                 objects.push(plan);
             }

@@ -27,7 +27,7 @@ fn mustonlyhave() -> Rules {
 fn present(value: Value, rules: Rules) -> Claim {
     let desired = Manifest::parse(value).unwrap();
     let key = desired.key().unwrap();
-    Claim { key, wish: Wish::Present { desired: Arc::new(desired), rules }, changes: false }
+    Claim { key, wish: Wish::Present { desired: Arc::new(desired), rules }, changes: false, observed: None }
 }
 
 fn absent(value: Value) -> Claim {
@@ -266,12 +266,12 @@ fn what_cannot_both_be() {
         let first = Owned::new("a", "01", vec![one.clone()]);
         let second = Owned::new("b", "02", vec![other.clone()]);
         let found = held_of(&[first.clone(), second.clone()]);
-        let found = found.get(&second.policy).map(|templates| templates[TEMPLATE].why);
+        let found = found.get(&second.policy).map(|templates| templates[TEMPLATE].why.clone());
         assert_eq!(found, why, "{case}");
         let (first, second) = (Owned::new("a", "01", vec![other]), Owned::new("b", "02", vec![one]));
         let turned = held_of(&[first, second.clone()]);
         assert_eq!(
-            turned.get(&second.policy).map(|templates| templates[TEMPLATE].why),
+            turned.get(&second.policy).map(|templates| templates[TEMPLATE].why.clone()),
             why,
             "turned: {case}"
         );
@@ -389,16 +389,16 @@ fn sentences_name_both_and_what_to_do() {
     assert_eq!(
         collision.held("c1"),
         "collision on cluster c1: DataProtectionApplication velero/two would stand beside DataProtectionApplication \
-         velero/one of policy a/policy (template template), and OADP works with one DataProtectionApplication in a \
-         namespace; that policy came first and stays in force, and nothing of this template is written there until one of \
+         velero/one of policy a/policy (template template), and a namespace has one Velero, made of one \
+         DataProtectionApplication or of one Deployment; that policy came first and stays in force, and nothing of this template is written there until one of \
          them gives way: let the Placement of only one of them select the cluster, or change names or settings in one \
          ConfigMap"
     );
     assert_eq!(
         collision.in_force("c1", &second.policy, TEMPLATE),
         "collision on cluster c1: DataProtectionApplication velero/two of policy b/policy (template template) would stand \
-         beside DataProtectionApplication velero/one, and OADP works with one DataProtectionApplication in a namespace; \
-         this policy came first and stays in force, the other is held there: let the Placement of only one of them select \
+         beside DataProtectionApplication velero/one, and a namespace has one Velero, made of one DataProtectionApplication \
+         or of one Deployment; this policy came first and stays in force, the other is held there: let the Placement of only one of them select \
          the cluster, or change names or settings in one ConfigMap"
     );
 }
