@@ -44,10 +44,19 @@ struct Edit {
     left: &'static [(&'static str, &'static str)],
     /// Where Velero is afterwards.
     velero: &'static str,
+    outcome: Outcome,
+}
+
+/// What comes of an edit.
+enum Outcome {
+    /// What a fresh install gives.
+    AsFresh,
+    /// Nothing is changed, and the template of the DataProtectionApplication says why: what would go carries data.
+    Held(&'static str),
 }
 
 const fn edit(key: &'static str, to: &'static str) -> Edit {
-    Edit { key, to, with: &[], left: &[], velero: VELERO }
+    Edit { key, to, with: &[], left: &[], velero: VELERO, outcome: Outcome::AsFresh }
 }
 
 const OTHER_SPEC: &str = r#"{"backupLocations": [{"velero": {"provider": "aws", "default": true,
@@ -79,7 +88,10 @@ const EDITS: &[Edit] = &[
         left: &[("Secret", "cloud-credentials")],
         ..edit("dpaBackupCloudCredentialsName", "other-credentials")
     },
-    edit("dpaName", "other"),
+    Edit {
+        outcome: Outcome::Held("is not made beside DataProtectionApplication acm-app-backup/dpa"),
+        ..edit("dpaName", "other")
+    },
     edit("dpaSpec", OTHER_SPEC),
     edit("backupPrefix", "nightly"),
     edit("backupSnapshotVolumes", "false"),
@@ -244,6 +256,13 @@ async fn edited(world: Arc<World>, row: usize) {
     let data: BTreeMap<&str, String> = after(&running).into_iter().collect();
     let namespace = config_namespace(&running);
     world.hub.merge("ConfigMap", &namespace, "hdr-app-configmap", &json!({"data": data})).await;
+    if let Outcome::Held(why) = edit.outcome {
+        says(&world, &running, INSTALL, "create-oadp-dpa-resource", why).await;
+        let mut now = uids(&world, &running, VELERO).await;
+        now.retain(|object, _| made.contains_key(object));
+        assert_eq!(now, made, "{}: nothing goes", edit.key);
+        return;
+    }
     configure(&world, &fresh, &after(&fresh)).await;
     if MAY_BE_REFUSED.contains(&edit.key)
         && is_refused(

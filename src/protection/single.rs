@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::api::object::Manifest;
+use crate::api::object::{GroupVersionKind, Manifest};
 
 use super::{OADP_GROUP, VELERO_GROUP};
 
@@ -40,6 +40,11 @@ impl fmt::Display for Single {
             Self::DefaultLocation => "a namespace has one default BackupStorageLocation",
         })
     }
+}
+
+/// The same of an object of which only the kind is known; `None` where its content decides.
+pub fn by_kind(gvk: &GroupVersionKind) -> Option<Single> {
+    gvk.same_kind(OADP_GROUP, "DataProtectionApplication").then_some(Single::Application)
 }
 
 /// Whether an object is of what there may be only one.

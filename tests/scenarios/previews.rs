@@ -198,12 +198,8 @@ async fn mistakes_are_told_before_anything_is_looked_at() {
     assert!(ended.stderr.contains("there is no ConfigMap mine"), "{}", ended.stderr);
 
     // A name that is too long for this cluster is refused, with both keys.
-    let long = file(
-        &world,
-        "pv-snap",
-        POLICIES,
-        &[("backupPrefix", "a-prefix-that-is-much-too-long-for-any-cluster")],
-    );
+    let long =
+        file(&world, "pv-snap", POLICIES, &[("backupPrefix", "a-prefix-that-has-39-letters-and-no-mor")]);
     let plan = run(&world, "plan", &long, &[]).await.with_code(1);
     plan.shows(&["c1  policies/oadp-hdr-app-backup\n", "backupPrefix"]);
     assert!(!plan.stdout.contains("create Schedule"), "{}", plan.stdout);

@@ -108,7 +108,9 @@ impl Look<'_> {
             let nothing = Overlay::default();
             let before_drafts = self::drafts(&scene(&imagined.before, Some(&nothing)), &keys).await?;
             let before = held_of(&before_drafts, &imagined.before);
-            let changed = drafts.iter().filter(|(key, _)| after.get(key) != before.get(key));
+            let changed = drafts.iter().filter(|(key, _)| {
+                Contention::of(key, cluster, &after) != Contention::of(key, cluster, &before)
+            });
             relevant.extend(changed.map(|(key, _)| key.clone()));
         }
         let heirs = Heirs::of(&drafts, &self.prospect.fleet, cluster);

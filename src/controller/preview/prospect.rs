@@ -30,7 +30,7 @@ pub struct Prospect {
     pub fleet: Fleet,
     /// Why what was imagined cannot be put into force; then the last good version is.
     pub faults: Vec<String>,
-    /// What may be a mistake.
+    /// What may not be meant so. What is doubtful in a ConfigMap itself is not told again.
     pub warnings: Vec<String>,
     /// Objects that cannot be read.
     pub malformed: Vec<String>,
@@ -84,7 +84,6 @@ impl Prospect {
             let decision = decide_in(change.overlay.over(snapshot.clone()).as_ref(), namespace)
                 .map_err(|reason| format!("failed to look at namespace {namespace} of the hub: {reason}"))?;
             prospect.faults.extend(decision.complaint());
-            prospect.warnings.extend(decision.warnings.iter().cloned());
             prospect.warnings.extend(decision.occupied());
             for object in decision.desired {
                 prospect.put(&mut change, &snapshot, object);
