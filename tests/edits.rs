@@ -187,6 +187,8 @@ async fn in_force(world: &World, cluster: &str, velero: &str) {
     let backup = json!({"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": TAKEN},
         "spec": {"includedNamespaces": ["pacman"], "storageLocation": "dpa-1"}});
     world.clusters[cluster].apply(backup, velero).await;
+    let completed = json!({"status": {"phase": "Completed"}});
+    world.clusters[cluster].merge_status("Backup", velero, TAKEN, &completed).await;
     says(world, cluster, RESTORE, "create-restore-resource", "found as specified").await;
 }
 
