@@ -9,11 +9,12 @@ use std::process::{Command, Stdio};
 
 use cli_support::{FLOTILLA, flotilla};
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &[],
     &["hub"],
     &["render"],
     &["plan"],
+    &["diff"],
     &["status"],
     &["cluster"],
     &["cluster", "join"],
@@ -45,12 +46,14 @@ fn every_shell_has_completions() {
 
 #[test]
 fn wrong_usage_ends_with_two() {
-    let cases: [&[&str]; 7] = [
+    let cases: [&[&str]; 9] = [
         &[],
         &["nonsense"],
         &["render"],
         &["sim", "--dir", "/tmp/x", "--minute", "soon"],
         &["plan", "--policy", "without-namespace"],
+        &["diff"],
+        &["diff", "-f", "/does/not/exist.yaml"],
         &["cluster", "join", "Not A Name", "--kubeconfig", "x"],
         &["hub", "--log-level", "flotilla=shout"],
     ];

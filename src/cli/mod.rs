@@ -6,6 +6,7 @@
 mod cluster;
 mod completions;
 mod demo;
+mod diff;
 mod dryrun;
 mod exit;
 mod hub;
@@ -14,6 +15,7 @@ mod lint;
 mod messages;
 mod output;
 mod plan;
+mod preview;
 mod render;
 mod schema;
 mod signals;
@@ -50,7 +52,7 @@ Examples:
 
 Exit codes:
   0  all is well
-  1  the command did its work and found something: a policy that cannot be rendered (render), pending changes (plan),
+  1  the command did its work and found something: a policy that cannot be rendered (render), pending changes (plan, diff),
      a policy that is not compliant (dryrun), a mistake in a policy or its settings (lint)
   2  wrong usage, or the command could not do its work; stderr says why";
 
@@ -69,6 +71,7 @@ enum Command {
     Hub(hub::Options),
     Render(render::Options),
     Plan(plan::Options),
+    Diff(diff::Options),
     #[command(name = "dryrun")]
     DryRun(dryrun::Options),
     Lint(lint::Options),
@@ -89,6 +92,7 @@ impl Command {
             Self::Demo(_) => "error",
             Self::Render(_)
             | Self::Plan(_)
+            | Self::Diff(_)
             | Self::DryRun(_)
             | Self::Lint(_)
             | Self::Schema(_)
@@ -104,6 +108,7 @@ impl Command {
             Self::Hub(options) => hub::run(options).await,
             Self::Render(options) => render::run(&options),
             Self::Plan(options) => plan::run(options).await,
+            Self::Diff(options) => diff::run(options).await,
             Self::DryRun(options) => dryrun::run(options).await,
             Self::Lint(options) => lint::run(&options),
             Self::Schema(options) => schema::run(&options),

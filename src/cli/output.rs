@@ -89,6 +89,11 @@ pub(crate) fn error(text: &str) {
     eprintln!("error: {}", one_line(text));
 }
 
+/// Lines to know before the data, on stderr as they are.
+pub(crate) fn ahead(text: &str) {
+    eprint!("{text}");
+}
+
 /// What ended a command that speaks as Open Cluster Management's own one does, on stderr.
 pub(crate) fn plain_error(text: &str) {
     eprintln!("Error: {text}");

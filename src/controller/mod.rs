@@ -4,6 +4,7 @@
 //! (`docs/architecture.md`). Must not hold rules of the domain, and must not name clap, axum or a template engine.
 
 pub mod carry_out;
+mod contention;
 pub mod evaluate;
 pub mod fleet;
 mod hub_loop;
@@ -13,6 +14,7 @@ pub mod interval;
 mod leader;
 mod metrics;
 pub mod prepare;
+pub mod preview;
 mod reporter;
 mod retry;
 mod sets;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::evaluate::{Evaluated, Evaluation, Subject, evaluate};
+use super::evaluate::{Evaluated, Evaluation, Subject, allows_destructive, evaluate};
 use super::fleet::{Effects, Fleet};
 use crate::adapters::api_server::{Connection, Ensured, Listener};
 use crate::adapters::cluster;
@@ -26,6 +26,8 @@ use crate::pipeline::policy::standing::{self, Standing};
 use crate::pipeline::render::encryption;
 use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
 use crate::pipeline::render::{Ambient, Renderer};
+use crate::pipeline::sets;
+use crate::protection::departure::{self, Departure, Remnant};
 use crate::{chance, clock};
 
 /// How many times one evaluation may ask for further look-ups before it is given up with an error.
@@ -208,6 +210,83 @@ pub fn reason_to_keep(fleet: &Fleet, policy: &PolicyKey, cluster: &str, now: Tim
     })
 }
 
+/// Whether a policy, or one of its templates, waits for others.
+pub fn has_dependencies(policy: &Policy) -> bool {
+    !policy.spec.dependencies.is_empty()
+        || policy.spec.policy_templates.iter().any(|template| !template.extra_dependencies.is_empty())
+}
+
+/// Compliance as it is once every policy has come through.
+pub fn all_compliant(fleet: &Fleet) -> KnownCompliance {
+    let mut known = BTreeMap::new();
+    for (key, policy) in fleet.policies() {
+        known.insert(("Policy".to_owned(), key.replicated_name()), ComplianceState::Compliant);
+        for template in &policy.spec.policy_templates {
+            let definition = &template.object_definition;
+            let kind = definition["kind"].as_str().unwrap_or_default();
+            let name = definition["metadata"]["name"].as_str().unwrap_or_default();
+            known.insert((kind.to_owned(), name.to_owned()), ComplianceState::Compliant);
+        }
+    }
+    known
+}
+
+/// What there is on the hub of that which holds a policy in place.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The ConfigMap that it was rendered from.
+    pub source: Option<&'a Manifest>,
+    /// The copy of that ConfigMap which is in force.
+    pub accepted: Option<&'a Manifest>,
+    /// Whether a binding names the policy.
+    pub bound: bool,
+}
+
+/// Whether the hub rendered a policy, of which only the replicated one may be left.
+pub fn is_rendered(policy: Option<&Policy>, replica: &Manifest) -> bool {
+    annotations_of(policy, replica).contains_key(names::RENDERED_FROM_ANNOTATION)
+}
+
+fn annotations_of(policy: Option<&Policy>, replica: &Manifest) -> BTreeMap<String, String> {
+    policy.map_or_else(|| replica.annotations(), |policy| policy.metadata.annotations.clone())
+}
+
+/// How a policy leaves a cluster, by the user's wish for what the hub rendered.
+pub fn departure_of(
+    key: &PolicyKey,
+    policy: Option<&Policy>,
+    replica: &Manifest,
+    origin: &Origin<'_>,
+) -> Departure {
+    let annotations = annotations_of(policy, replica);
+    let rendered = annotations.contains_key(names::RENDERED_FROM_ANNOTATION);
+    let protected = rendered && origin.source.is_some_and(sets::is_protected);
+    let replaced =
+        protected && origin.accepted.is_some_and(|accepted| sets::is_replaced(&key.name, accepted));
+    let remnant = match policy {
+        _ if replaced => Remnant::Replaced,
+        None if protected => Remnant::Dropped,
+        None => Remnant::Gone,
+        Some(_) if rendered && !protected => Remnant::Unbound,
+        Some(_) if origin.bound => Remnant::Bound,
+        Some(_) => Remnant::Unbound,
+    };
+    departure::departure(&annotations, remnant)
+}
+
+/// Whether a policy that leaves may delete what carries data or access to it: as the root policy says, or for a removal that
+/// outlives the policy, as its replicated policy does.
+pub fn may_destroy(departure: Departure, policy: Option<&Policy>, replica: &Manifest) -> bool {
+    match departure {
+        Departure::Remove => policy.map_or_else(
+            || replica.annotation(names::ALLOW_DESTRUCTIVE_ANNOTATION) == Some("true"),
+            allows_destructive,
+        ),
+        Departure::Ordinary | Departure::Nothing | Departure::Pause => policy.is_some_and(allows_destructive),
+        Departure::Replace => false,
+    }
+}
+
 /// The moment and the randomness of one evaluation.
 pub fn ambient() -> Result<Ambient, String> {
     let seed = chance::seed().ok_or("the system has no random numbers to give")?;
@@ -269,7 +348,28 @@ pub struct Request<'a> {
     pub compliance: &'a (dyn Fn() -> KnownCompliance + Sync),
     /// The policies of a PolicySet, by namespace and name.
     pub policies_of_set: &'a (dyn Fn(&str, &str) -> Option<Vec<String>> + Sync),
+    /// How the snapshots are looked at.
+    pub sight: &'a dyn Sight,
 }
+
+/// How an evaluation looks at what is there: as it is, or with something imagined.
+pub trait Sight: Sync {
+    /// The hub's objects.
+    fn of_hub(&self, snapshot: Arc<dyn Lookup>) -> Arc<dyn Lookup> {
+        snapshot
+    }
+
+    /// The cluster's objects.
+    fn of_cluster(&self, snapshot: Arc<dyn Lookup>) -> Arc<dyn Lookup> {
+        snapshot
+    }
+}
+
+/// As it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain;
+
+impl Sight for Plain {}
 
 /// Renders and plans; where a look-up is not watched yet, watches it and starts over. The error says why the hub or the
 /// cluster does not answer.
@@ -284,13 +384,15 @@ pub async fn evaluate_until_known(request: &Request<'_>) -> Result<Box<Evaluated
                 cluster: request.managed,
                 facts: &request.link.facts,
                 enforced_by_binding: request.enforced,
-                hub: Arc::new(request.hub.connection().snapshot()),
-                observed: Arc::new(request.link.connection.snapshot()),
+                hub: request.sight.of_hub(Arc::new(request.hub.connection().snapshot())),
+                observed: request.sight.of_cluster(Arc::new(request.link.connection.snapshot())),
                 inventory: request.inventory,
                 unreachable: None,
                 compliance: &|kind, name| compliance.get(&(kind.to_owned(), name.to_owned())).copied(),
                 policies_of_set: &|namespace, name| (request.policies_of_set)(namespace, name),
-                hub_as: account.as_ref().map(as_lookup),
+                hub_as: account
+                    .as_ref()
+                    .map(|view| as_lookup(view).map(|lookup| request.sight.of_hub(lookup))),
                 vector: vector(request.replica),
                 ambient,
             },

@@ -61,7 +61,7 @@ pub(super) fn notice(inbox: &Inbox<Namespaces>, object: &ObjectKey) {
     }
 }
 
-fn config_maps() -> GroupVersionKind {
+pub(super) fn config_maps() -> GroupVersionKind {
     GroupVersionKind::new("v1", "ConfigMap")
 }
 
@@ -162,33 +162,9 @@ impl Keeper {
             return Err(unknown(reason));
         }
         let snapshot = connection.snapshot();
-        let mut present = Vec::new();
-        for kind in Decision::kinds() {
-            present
-                .extend(read(snapshot.list(&kind, Some(namespace))).map_err(&unknown)?.unwrap_or_default());
-        }
-        let unread: Mutex<Option<String>> = Mutex::default();
-        let config_map = |name: &str| match read(snapshot.get(&config_maps(), Some(namespace), name)) {
-            Ok(found) => found,
-            Err(reason) => {
-                *unread.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
-                None
-            }
-        };
-        if config_map(sets::ACCEPTED_NAME).is_none() {
-            let policies = GroupVersionKind::new("policy.open-cluster-management.io/v1", "Policy");
-            let all = read(snapshot.list(&policies, None)).map_err(&unknown)?.unwrap_or_default();
-            let elsewhere = |policy: &Arc<Manifest>| policy.namespace() != Some(namespace);
-            present.extend(
-                all.into_iter()
-                    .filter(|policy| elsewhere(policy) && sets::is_rendered_from(policy, namespace)),
-            );
-        }
-        let decision = sets::decide(&Neighbourhood { namespace, config_map: &config_map, present: &present });
-        let source = config_map(CONFIG_MAP_NAME);
-        if let Some(reason) = unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Err(unknown(reason));
-        }
+        let decision = decide_in(&snapshot, namespace).map_err(&unknown)?;
+        let source =
+            read(snapshot.get(&config_maps(), Some(namespace), CONFIG_MAP_NAME)).map_err(&unknown)?;
         // Before anything is written: that the style changes shows only while the old copy is there.
         if let Some(source) = source {
             self.tell(&source, &decision).await;
@@ -254,6 +230,35 @@ impl Keeper {
             }
             Err(error) => tracing::warn!(event = event.name, %error, "the Event cannot be written"),
         }
+    }
+}
+
+/// Decides for one namespace from a snapshot of the hub that knows its ConfigMaps. The error says what of it is not known.
+pub(super) fn decide_in(hub: &dyn Lookup, namespace: &str) -> Result<Decision, String> {
+    let mut present = Vec::new();
+    for kind in Decision::kinds() {
+        present.extend(read(hub.list(&kind, Some(namespace)))?.unwrap_or_default());
+    }
+    let unread: Mutex<Option<String>> = Mutex::default();
+    let config_map = |name: &str| match read(hub.get(&config_maps(), Some(namespace), name)) {
+        Ok(found) => found,
+        Err(reason) => {
+            *unread.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+            None
+        }
+    };
+    if config_map(sets::ACCEPTED_NAME).is_none() {
+        let policies = GroupVersionKind::new("policy.open-cluster-management.io/v1", "Policy");
+        let all = read(hub.list(&policies, None))?.unwrap_or_default();
+        let elsewhere = |policy: &Arc<Manifest>| policy.namespace() != Some(namespace);
+        present.extend(
+            all.into_iter().filter(|policy| elsewhere(policy) && sets::is_rendered_from(policy, namespace)),
+        );
+    }
+    let decision = sets::decide(&Neighbourhood { namespace, config_map: &config_map, present: &present });
+    match unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(reason) => Err(reason),
+        None => Ok(decision),
     }
 }
 

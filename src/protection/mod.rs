@@ -7,6 +7,7 @@ pub mod departure;
 pub mod guard;
 pub mod hub_target;
 pub mod names;
+pub mod namespaces;
 pub mod restore_gate;
 pub mod single;
 pub mod translate;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::api::object::Manifest;
+use serde_json::Value;
+
+use crate::api::object::{GroupVersionKind, Manifest};
 
 use super::{OADP_GROUP, VELERO_GROUP};
 
@@ -11,13 +13,19 @@ const PLUGIN_LABEL: &str = "velero.io/plugin-config";
 /// Label of the ConfigMap with which Velero maps storage classes in a restore.
 const STORAGE_CLASS_LABEL: &str = "velero.io/change-storage-class";
 
+/// Name of the Deployment that is Velero.
+const VELERO: &str = "velero";
+
 /// What there may be only one of in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Single {
     /// Velero's `GetPluginConfig` fails every restore of a volume: "found more than one ConfigMap matching label selector".
     StorageClassMap,
-    /// OADP refuses both: "only one DPA CR can exist per OADP installation namespace".
+    /// OADP refuses both: "only one DPA CR can exist per OADP installation namespace". What it makes is a Deployment `velero`,
+    /// which nobody else may make beside it.
     Application,
+    /// Velero works with the default location of its namespace where a backup names none; of two defaults its server takes one.
+    DefaultLocation,
 }
 
 impl fmt::Display for Single {
@@ -26,16 +34,30 @@ impl fmt::Display for Single {
             Self::StorageClassMap => {
                 "Velero fails restores of volumes where a namespace has two ConfigMaps with the label velero.io/change-storage-class"
             }
-            Self::Application => "OADP works with one DataProtectionApplication in a namespace",
+            Self::Application => {
+                "a namespace has one Velero, made of one DataProtectionApplication or of one Deployment"
+            }
+            Self::DefaultLocation => "a namespace has one default BackupStorageLocation",
         })
     }
+}
+
+/// The same of an object of which only the kind is known; `None` where its content decides.
+pub fn by_kind(gvk: &GroupVersionKind) -> Option<Single> {
+    gvk.same_kind(OADP_GROUP, "DataProtectionApplication").then_some(Single::Application)
 }
 
 /// Whether an object is of what there may be only one.
 pub fn single(object: &Manifest) -> Option<Single> {
     let gvk = object.gvk();
-    if gvk.same_kind(OADP_GROUP, "DataProtectionApplication") {
+    let makes_velero = gvk.same_kind(OADP_GROUP, "DataProtectionApplication")
+        || (gvk.same_kind("apps", "Deployment") && object.name() == Some(VELERO));
+    if makes_velero {
         Some(Single::Application)
+    } else if gvk.same_kind(VELERO_GROUP, "BackupStorageLocation")
+        && object.at(&["spec", "default"]) == Some(&Value::Bool(true))
+    {
+        Some(Single::DefaultLocation)
     } else if gvk.same_kind("", "ConfigMap") && object.label(STORAGE_CLASS_LABEL).is_some() {
         Some(Single::StorageClassMap)
     } else {
@@ -78,6 +100,21 @@ mod tests {
             (config_map(json!({})), None, false),
             (json!({"apiVersion": "velero.io/v1", "kind": "Schedule"}), None, true),
             (json!({"apiVersion": "velero.io/v1", "kind": "BackupStorageLocation"}), None, false),
+            (
+                json!({"apiVersion": "velero.io/v1", "kind": "BackupStorageLocation", "spec": {"default": true}}),
+                Some(Single::DefaultLocation),
+                false,
+            ),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "velero"}}),
+                Some(Single::Application),
+                false,
+            ),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}}),
+                None,
+                false,
+            ),
             (json!({"apiVersion": "v1", "kind": "Secret"}), None, false),
         ] {
             let object = Manifest::parse(value).unwrap();

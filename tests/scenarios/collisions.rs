@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{self, User, VELERO, World, newest, own_policy_files, read};
+use crate::config_map_only;
+use crate::support::{self, User, VELERO, World, config_map, newest, own_policy_files, read};
 use crate::{BACKUP, INSTALL, RESTORE};
 
 /// The configuration that is on the cluster first. It is the younger one, and the later one in the order of names.
@@ -334,5 +335,113 @@ async fn g8_a_second_storage_class_map_is_held() {
     assert!(c1.get("ConfigMap", VELERO, "bank-classes").await.is_none());
     select(&world, "c1", STORE, false).await;
     c1.wait("the other map", "ConfigMap", Some(VELERO), |maps| maps.get("bank-classes").map(|_| ())).await;
+    world.stop().await;
+}
+
+/// Two configurations of one ConfigMap each; the first one is in force on c1, and both choose it. The second one has these keys.
+async fn two_config_maps(keys: &[(&str, &str)]) -> World {
+    let world = World::start().await;
+    for namespace in [STORE, BANK] {
+        config_map_only::namespace(&world, namespace, true).await;
+    }
+    let text = config_map("pv-snap");
+    let selector = |namespace: &str| format!("{namespace}=yes");
+    config_map_only::configure(&world, STORE, &text, &[("backupClusterSelector", &selector(STORE))]).await;
+    select(&world, "c1", STORE, true).await;
+    in_force(&world, STORE, "c1").await;
+    let own = selector(BANK);
+    let keys: Vec<(&str, &str)> = keys
+        .iter()
+        .copied()
+        .chain([("backupPrefix", "bank"), ("backupClusterSelector", own.as_str())])
+        .collect();
+    config_map_only::configure(&world, BANK, &text, &keys).await;
+    select(&world, "c1", BANK, true).await;
+    world
+}
+
+/// Rows A15, A86: the same namespace of an app under another name, over a restart; on another cluster it goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namespace_is_protected_by_one_configuration() {
+    let mut world = two_config_maps(&[("backupNSToBackup", "[\"*\"]")]).await;
+    let message = says(&world, BANK, BACKUP, CREATE_SCHEDULE, "would back up namespace pacman-ns").await;
+    for part in
+        ["NonCompliant; ", "store-policies/oadp-hdr-app-backup", "Schedule acm-app-backup/acm-pv-dpa-1-c1"]
+    {
+        assert!(message.contains(part), "{part:?} in {message}");
+    }
+    let message = says(&world, STORE, BACKUP, CREATE_SCHEDULE, "would back up namespace pacman-ns").await;
+    for part in ["Compliant; ", "bank-policies/oadp-hdr-app-backup", "Schedule acm-app-backup/bank-dpa-1-c1"]
+    {
+        assert!(message.contains(part), "{part:?} in {message}");
+    }
+    world.kill_hub().await;
+    select(&world, "c2", BANK, true).await;
+    world.start_hub();
+    in_force(&world, BANK, "c2").await;
+    let schedules = world.clusters["c1"].list("Schedule", None).await;
+    assert_eq!(schedules.keys().collect::<Vec<_>>(), ["acm-pv-dpa-1-c1"]);
+
+    // The first one leaves, and the second one protects the namespace.
+    select(&world, "c1", STORE, false).await;
+    world.clusters["c1"]
+        .wait("the second's schedule", "Schedule", Some(VELERO), |schedules| {
+            schedules.get("bank-dpa-1-c1").map(|_| ())
+        })
+        .await;
+    world.stop().await;
+}
+
+/// Two Veleros on a cluster are fine, as long as each protects namespaces of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_veleros_in_two_namespaces_are_no_collision() {
+    let world = two_config_maps(&[("backupNS", "bank-velero"), ("backupNSToBackup", "[\"bank\"]")]).await;
+    says(&world, BANK, INSTALL, "create-oadp-dpa-resource", "found as specified").await;
+    for namespace in [VELERO, "bank-velero"] {
+        let applications = world.clusters["c1"].list("DataProtectionApplication", Some(namespace)).await;
+        assert_eq!(applications.keys().collect::<Vec<_>>(), ["dpa"], "{namespace}");
+    }
+    for namespace in [STORE, BANK] {
+        let events = world.hub.list("Event", Some(namespace)).await;
+        assert!(events.values().all(|event| event["reason"] != "Collision"), "{events:#?}");
+    }
+    world.stop().await;
+}
+
+/// One Velero namespace, and two opinions of where its backups lie and of who may write them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_storage_in_the_same_velero_is_held() {
+    let other = "W2RlZmF1bHRdCmF3c19hY2Nlc3Nfa2V5X2lkPW90aGVyCmF3c19zZWNyZXRfYWNjZXNzX2tleT1vdGhlcgo=";
+    let spec = json!({
+        "backupLocations": [{"velero": {"config": {"profile": "default", "region": "us-east-1"},
+            "credential": {"key": "cloud", "name": "cloud-credentials"}, "default": true,
+            "objectStorage": {"bucket": "bank", "prefix": "velero"}, "provider": "aws"}}],
+        "configuration": {"velero": {"defaultPlugins": ["openshift", "aws"]}},
+    })
+    .to_string();
+    let world = two_config_maps(&[
+        ("backupNSToBackup", "[\"bank\"]"),
+        ("dpaAwsBackupCloudCredentials", other),
+        ("dpaSpec", &spec),
+        ("backupVolumeSnapshotLocation", ""),
+    ])
+    .await;
+    for (template, object) in [
+        ("create-backup-storage-credentials-secret", "Secret acm-app-backup/cloud-credentials"),
+        ("create-oadp-dpa-resource", "DataProtectionApplication acm-app-backup/dpa"),
+    ] {
+        let message = says(&world, BANK, INSTALL, template, "collision").await;
+        assert!(
+            message.contains(&format!("{object} is wanted otherwise by policy {STORE}/{INSTALL}")),
+            "{message}"
+        );
+        let message = says(&world, STORE, INSTALL, template, "collision").await;
+        assert!(message.starts_with("Compliant; ") && message.contains(BANK), "{message}");
+        assert!(!message.contains(other), "{message}");
+    }
+    policy_is(&world, BANK, BACKUP, "c1", "Pending").await;
+    let application = world.clusters["c1"].get("DataProtectionApplication", VELERO, "dpa").await.unwrap();
+    let bucket = &application["spec"]["backupLocations"][0]["velero"]["objectStorage"]["bucket"];
+    assert_ne!(bucket, "bank");
     world.stop().await;
 }

@@ -38,6 +38,7 @@ mod leases;
 mod pacman;
 mod placements;
 mod prefixes;
+mod previews;
 mod restarts;
 mod sources;
 mod templates;

@@ -7,4 +7,4 @@ mod facts;
 mod push;
 
 pub use facts::{FACT_GROUPS, facts};
-pub use push::{Pushed, pause, prune, push, rehearse};
+pub use push::{Pushed, pause, paused, prune, push, rehearse};

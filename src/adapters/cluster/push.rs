@@ -62,10 +62,7 @@ pub async fn pause(connection: &Connection, schedules: &[Arc<Manifest>]) -> Push
     let mut pushed = Pushed::default();
     for schedule in schedules {
         let Some(key) = schedule.key() else { continue };
-        let mut spec = schedule.at(&["spec"]).cloned().unwrap_or_else(|| json!({}));
-        spec["paused"] = json!(true);
-        let paused = schedule.as_ref().clone().with_field("spec", Some(spec));
-        let paused = match connection.replace(&paused, Mode::Real).await {
+        let paused = match connection.replace(&paused(schedule), Mode::Real).await {
             Ok(_) => Ok(()),
             Err(ApiError::Conflict { .. } | ApiError::NotFound { .. }) => {
                 stale(connection, &key, &mut pushed).await;
@@ -76,6 +73,13 @@ pub async fn pause(connection: &Connection, schedules: &[Arc<Manifest>]) -> Push
         pushed.pruned.push(Some(paused));
     }
     pushed
+}
+
+/// A Schedule as it is while it is paused.
+pub fn paused(schedule: &Manifest) -> Manifest {
+    let mut spec = schedule.at(&["spec"]).cloned().unwrap_or_else(|| json!({}));
+    spec["paused"] = json!(true);
+    schedule.clone().with_field("spec", Some(spec))
 }
 
 async fn take_prune(

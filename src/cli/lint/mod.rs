@@ -107,7 +107,8 @@ fn counted(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-fn text(found: &[(String, Finding)]) -> String {
+/// A line per finding, and one with its hint.
+pub(super) fn text(found: &[(String, Finding)]) -> String {
     let mut text = String::new();
     for (file, finding) in found {
         let Finding { rule, line, column, message, hint } = finding;

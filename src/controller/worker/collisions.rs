@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
+use super::super::contention::{Contention, claims_of, created};
 use super::super::evaluate::{CheckState, Evaluated};
 use super::super::inbox::Portion;
 use super::super::prepare;
 use super::Worker;
-use crate::adapters::api_server::ApiError;
+use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::hub::EventKind;
 use crate::api::object::Manifest;
 use crate::api::ocm::policy::Policy;
@@ -24,20 +25,21 @@ use crate::pipeline::render::lookup::{Answer, Lookup};
 const COLLISION: &str = "Collision";
 
 impl Worker {
-    /// Holds the templates of an evaluated policy that collide with a policy which came first.
+    /// Holds the templates of an evaluated policy that collide with a policy which came first. Answers what is to be said of
+    /// those that hold others.
     pub(super) async fn settle_collisions(
         &mut self,
         key: &PolicyKey,
         policy: &Policy,
         evaluated: &mut Evaluated,
         inventory: &Inventory,
-    ) {
-        let claims = claims_of(evaluated, self.claims.get(key), inventory);
+    ) -> BTreeMap<String, String> {
+        let claims = self.seen(claims_of(evaluated, self.claims.get(key), inventory)).await;
         if !claims.is_empty() || !inventory.is_empty() {
             self.learn_of_others(key).await;
         }
         let before = self.claims.insert(key.clone(), claims.clone()).unwrap_or_default();
-        let found = self.find_held(key, &claims, inventory);
+        let Contention { held: found, in_force } = self.contention(key, &claims, inventory);
         let told = self.held.remove(key).unwrap_or_default();
         let mut held = BTreeMap::new();
         for check in &mut evaluated.checks {
@@ -56,18 +58,14 @@ impl Worker {
         if !held.is_empty() {
             self.held.insert(key.clone(), held);
         }
+        in_force
     }
 
-    /// The templates of a policy that are held here.
-    fn find_held(
-        &self,
-        key: &PolicyKey,
-        claims: &Claims,
-        inventory: &Inventory,
-    ) -> BTreeMap<String, Collision> {
+    /// What a policy has to do with collisions here.
+    fn contention(&self, key: &PolicyKey, claims: &Claims, inventory: &Inventory) -> Contention {
         let others = self.claims.iter().filter(|(other, _)| *other != key);
         if !others.clone().any(|(_, theirs)| theirs.meet(claims)) {
-            return BTreeMap::new();
+            return Contention::default();
         }
         let roots: Vec<Option<Arc<Policy>>> = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
@@ -90,14 +88,12 @@ impl Worker {
             .iter()
             .map(|(policy, claims, inventory, root)| Party {
                 policy,
-                created: root
-                    .as_ref()
-                    .and_then(|root| root.metadata.other.get("creationTimestamp")?.as_str()),
+                created: created(root.as_deref()),
                 claims,
                 inventory,
             })
             .collect();
-        held(&parties).remove(key).unwrap_or_default()
+        Contention::of(key, &self.name, &held(&parties))
     }
 
     /// Works out what the other policies here ask for, where that is not known: after a start, and of those that come with the
@@ -136,17 +132,29 @@ impl Worker {
                 .evaluate_until_known(&assignment.policy, &managed, enforced, &inventory, replica.as_ref())
                 .await;
             if let Ok(evaluated) = evaluated {
-                return claims_of(&evaluated, None, &inventory);
+                return self.seen(claims_of(&evaluated, None, &inventory)).await;
             }
         }
-        Claims::left_behind(None, &inventory)
+        self.seen(Claims::left_behind(None, &inventory)).await
+    }
+
+    /// Claims, with a look at Schedules whose policy cannot tell what they back up. Where there is no look, nothing is known.
+    async fn seen(&self, claims: Claims) -> Claims {
+        let (unseen, Some(link)) = (claims.unseen(), &self.link) else { return claims };
+        if unseen.is_empty() {
+            return claims;
+        }
+        match link.connection.ensure(&unseen).await {
+            Ensured::Ready => claims.seeing(&link.connection.snapshot()),
+            Ensured::Disconnected(_) => claims,
+        }
     }
 
     /// The policy is not placed here any more, for a reason that nobody chose: what it wrote is still its own.
-    pub(super) fn keep_claims(&mut self, key: &PolicyKey, replica: &Manifest) {
+    pub(super) async fn keep_claims(&mut self, key: &PolicyKey, replica: &Manifest) {
         let inventory = self.inventory_before(key, Some(replica));
         let before = self.claims.get(key).cloned().unwrap_or_default();
-        let claims = Claims::left_behind(Some(&before), &inventory);
+        let claims = self.seen(Claims::left_behind(Some(&before), &inventory)).await;
         if !before.same_wishes(&claims) {
             self.wake_rivals(key, &[&before]);
         }
@@ -251,12 +259,4 @@ impl Worker {
             })
             .map(|(other, template)| (other.clone(), template.to_owned()))
     }
-}
-
-fn claims_of(evaluated: &Evaluated, previous: Option<&Claims>, inventory: &Inventory) -> Claims {
-    let templates = evaluated.checks.iter().map(|check| match &check.state {
-        CheckState::Reported(_) => (check.name.as_str(), None),
-        CheckState::Planned { plan, .. } => (check.name.as_str(), Some(plan)),
-    });
-    Claims::new(templates, previous, inventory)
 }

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::super::evaluate::allows_destructive;
-use super::super::prepare;
+use super::super::prepare::{self, Origin};
 use super::{Outcome, Worker};
 use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::cluster::{self, Pushed};
@@ -17,7 +16,7 @@ use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::plan::{PruneAction, prune};
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::sets;
-use crate::protection::departure::{self, Departure, Remnant};
+use crate::protection::departure::Departure;
 
 impl Worker {
     /// The policy is not placed here any more. What it created goes only if a person took the cluster out (decision 7).
@@ -38,7 +37,7 @@ impl Worker {
             prepare::reason_to_keep(&fleet, key, &self.name, clock::now())
         };
         if let Some(reason) = keep {
-            self.keep_claims(key, &replica);
+            self.keep_claims(key, &replica).await;
             self.announce_doubt(key, policy.as_deref(), &replica, &reason).await;
             return Ok(Outcome::Settled);
         }
@@ -50,22 +49,12 @@ impl Worker {
             }
         };
         let departure = self.departure(key, policy.as_deref(), &replica).await?;
-        let destructive = match departure {
-            // The wish outlives the policy.
-            Departure::Remove => policy.as_deref().map_or_else(
-                || replica.annotation(names::ALLOW_DESTRUCTIVE_ANNOTATION) == Some("true"),
-                allows_destructive,
-            ),
-            Departure::Ordinary | Departure::Nothing | Departure::Pause => {
-                policy.as_deref().is_some_and(allows_destructive)
-            }
-            Departure::Replace => false,
-        };
+        let destructive = prepare::may_destroy(departure, policy.as_deref(), &replica);
         match departure {
             Departure::Ordinary | Departure::Remove | Departure::Replace => {}
             Departure::Nothing => {
                 let reason = if policy.is_some() {
-                    self.keep_claims(key, &replica);
+                    self.keep_claims(key, &replica).await;
                     "its ConfigMap is going, or nothing binds it: that is not how a rendered policy is taken off a cluster"
                 } else {
                     // Nobody wants it any more: another configuration may have what is left.
@@ -157,28 +146,15 @@ impl Worker {
         policy: Option<&Policy>,
         replica: &Manifest,
     ) -> Result<Departure, ApiError> {
-        let annotations =
-            policy.map_or_else(|| replica.annotations(), |policy| policy.metadata.annotations.clone());
-        let rendered = annotations.contains_key(names::RENDERED_FROM_ANNOTATION);
-        let protected = rendered
-            && self.config_map(key, CONFIG_MAP_NAME).await?.is_some_and(|source| sets::is_protected(&source));
-        let accepted = if protected { self.config_map(key, sets::ACCEPTED_NAME).await? } else { None };
-        if accepted.is_some_and(|accepted| sets::is_replaced(&key.name, &accepted)) {
-            return Ok(departure::departure(&annotations, Remnant::Replaced));
-        }
-        if policy.is_none() {
-            let remnant = if protected { Remnant::Dropped } else { Remnant::Gone };
-            return Ok(departure::departure(&annotations, remnant));
-        }
-        if rendered && !protected {
-            return Ok(departure::departure(&annotations, Remnant::Unbound));
-        }
+        let rendered = prepare::is_rendered(policy, replica);
+        let source = if rendered { self.config_map(key, CONFIG_MAP_NAME).await? } else { None };
+        let accepted = if source.is_some() { self.config_map(key, sets::ACCEPTED_NAME).await? } else { None };
         let bound = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
             !fleet.bindings(key).is_empty()
         };
-        let remnant = if bound { Remnant::Bound } else { Remnant::Unbound };
-        Ok(departure::departure(&annotations, remnant))
+        let origin = Origin { source: source.as_ref(), accepted: accepted.as_ref(), bound };
+        Ok(prepare::departure_of(key, policy, replica, &origin))
     }
 
     /// A ConfigMap of the policy's namespace on the hub, as it is now.
@@ -200,7 +176,7 @@ impl Worker {
         replica: &Manifest,
         inventory: &Inventory,
     ) -> Result<Outcome, ApiError> {
-        self.keep_claims(key, replica);
+        self.keep_claims(key, replica).await;
         let (schedules, plans) = loop {
             let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
             let snapshot = link.connection.snapshot();

@@ -59,7 +59,7 @@ impl Worker {
                 Ok(evaluated) => evaluated,
                 Err(reason) => return Ok(Outcome::Disconnected(reason)),
             };
-        self.settle_collisions(key, policy, &mut evaluated, &before).await;
+        let in_force = self.settle_collisions(key, policy, &mut evaluated, &before).await;
         self.watch_for_missing_kinds(&evaluated).await;
 
         for planned in &mut evaluated.checks {
@@ -122,7 +122,11 @@ impl Worker {
                         }
                         let statuses = self.statuses.entry(key.clone()).or_default();
                         statuses.insert(check.name.clone(), last);
-                        assessment.messages
+                        let mut said = assessment.messages;
+                        if let (Some(newest), Some(sentence)) = (said.last_mut(), in_force.get(&check.name)) {
+                            *newest = format!("{newest}; {sentence}");
+                        }
+                        said
                     }
                 }
             };
@@ -205,6 +209,7 @@ impl Worker {
             policies_of_set: &|namespace, name| {
                 fleet.read().unwrap_or_else(PoisonError::into_inner).policies_of_set(namespace, name)
             },
+            sight: &prepare::Plain,
         })
         .await
     }

@@ -27,7 +27,6 @@ use crate::adapters::api_server::{ApiError, Listener};
 use crate::adapters::cluster;
 use crate::adapters::hub::{Hub, HubKind};
 use crate::api::object::ObjectKey;
-use crate::api::ocm::policy::Policy;
 use crate::pipeline::plan::collisions::{Claims, HeldTemplates};
 use crate::pipeline::plan::inventory::Inventory;
 use crate::pipeline::policy::PolicyKey;
@@ -255,7 +254,8 @@ impl Worker {
                 all.into_iter().collect()
             }
         };
-        policies.sort_by_key(|key| fleet.policy(key).is_some_and(|policy| has_dependencies(&policy)));
+        policies
+            .sort_by_key(|key| fleet.policy(key).is_some_and(|policy| prepare::has_dependencies(&policy)));
         policies
     }
 
@@ -407,9 +407,4 @@ async fn wait(desk: &Desk, retry_at: Option<Instant>) {
             }
         }
     }
-}
-
-fn has_dependencies(policy: &Policy) -> bool {
-    !policy.spec.dependencies.is_empty()
-        || policy.spec.policy_templates.iter().any(|template| !template.extra_dependencies.is_empty())
 }

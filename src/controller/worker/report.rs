@@ -8,8 +8,8 @@ use serde_json::json;
 use super::super::evaluate::{CheckState, Evaluated, Evaluation, Subject, evaluate};
 use super::super::inbox::Portion;
 use super::super::prepare::{self, ROUNDS, status_of};
+use super::Worker;
 use super::replica::{PROPAGATION, Propagation};
-use super::{Worker, has_dependencies};
 use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::hub::{EventKind, HubEvent, lasting_name};
 use crate::api::object::Manifest;
@@ -99,7 +99,7 @@ impl Worker {
         let dependants: BTreeSet<PolicyKey> = fleet
             .policies_on(&self.name)
             .into_iter()
-            .filter(|key| fleet.policy(key).is_some_and(|policy| has_dependencies(&policy)))
+            .filter(|key| fleet.policy(key).is_some_and(|policy| prepare::has_dependencies(&policy)))
             .collect();
         drop(fleet);
         if !dependants.is_empty() {

@@ -57,6 +57,14 @@ pub fn object_diff(existing: &Manifest, updated: &Manifest, redaction: Redaction
     unified(before.as_ref(), &after, &title(updated))
 }
 
+/// The unified diff of an object that is to be deleted: all of it goes.
+pub fn deletion_diff(existing: &Manifest, redaction: Redaction) -> String {
+    let mut before = without_bookkeeping(existing);
+    before.remove("status");
+    let (_, before) = redact(None, &Value::Object(before), redaction);
+    hunks(&text(&before), "", &title(existing))
+}
+
 /// `namespace/name`.
 fn title(object: &Manifest) -> String {
     match (object.namespace(), object.name().unwrap_or_default()) {
@@ -78,10 +86,11 @@ pub fn truncate(diff: &str, lines: usize) -> String {
 
 /// The unified diff of two values, without any redaction.
 pub fn unified(existing: Option<&Value>, updated: &Value, name: &str) -> String {
-    let (before, after) = (existing.map(text).unwrap_or_default(), text(updated));
-    // Like upstream, the end of the text counts as an empty line.
-    let before: Vec<&str> = if before.is_empty() { Vec::new() } else { before.split('\n').collect() };
-    let after: Vec<&str> = after.split('\n').collect();
+    hunks(&existing.map(text).unwrap_or_default(), &text(updated), name)
+}
+
+fn hunks(before: &str, after: &str, name: &str) -> String {
+    let (before, after) = (lines_of(before), lines_of(after));
     let groups = group_diff_ops(lines::operations(&before, &after), CONTEXT);
     if groups.is_empty() {
         return String::new();
@@ -102,6 +111,11 @@ pub fn unified(existing: Option<&Value>, updated: &Value, name: &str) -> String 
         }
     }
     out
+}
+
+/// Like upstream, the end of the text counts as an empty line.
+fn lines_of(text: &str) -> Vec<&str> {
+    if text.is_empty() { Vec::new() } else { text.split('\n').collect() }
 }
 
 fn push_lines(out: &mut String, sign: char, lines: &[&str]) {

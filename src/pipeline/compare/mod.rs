@@ -31,7 +31,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-pub use diff::{DIFF_LINES, diff, object_diff, truncate};
+pub use diff::{DIFF_LINES, deletion_diff, diff, object_diff, truncate};
 pub use patch::{changes, merge_patch, same_after_dry_run};
 pub use redact::{Redaction, redacted};
 pub use written::{WrittenLists, written_lists, written_lists_after};

@@ -40,6 +40,11 @@ macro_rules! rules {
                 match self { $(Self::$name => Level::$level),+ }
             }
 
+            /// Whether it is about the ConfigMap with the settings.
+            pub fn is_of_settings(self) -> bool {
+                self.id().starts_with("config-")
+            }
+
             /// What it finds.
             pub fn summary(self) -> &'static str {
                 match self { $(Self::$name => $summary),+ }

@@ -9,7 +9,7 @@ use super::inventory::Inventory;
 use super::object::{self, Context};
 use super::target::{self, ClusterFacts, DesiredTemplate};
 use super::targets::{self, Stop, Targets};
-use super::{CheckPlan, ObjectPlan, ObjectTemplatePlan, Waiting, prune};
+use super::{CheckPlan, ObjectPlan, ObjectTemplatePlan, PruneAction, PrunePlan, Step, Waiting, prune};
 use crate::api::object::ObjectKey;
 use crate::api::ocm::configuration_policy::RecordDiff;
 use crate::pipeline::compare::WrittenLists;
@@ -17,6 +17,7 @@ use crate::pipeline::compliance::Finding;
 use crate::pipeline::policy::checks::{Check, Remediation};
 use crate::pipeline::render::lookup::{Lookup, Reference};
 use crate::pipeline::render::{ObjectRendered, ObjectVariables, RenderError, RenderedEntry};
+use crate::protection::single;
 
 /// What a plan is made from, beside the check.
 pub struct Situation<'a> {
@@ -103,14 +104,40 @@ pub fn plan(check: &Check, entries: &Entries<'_>, situation: &Situation<'_>) -> 
         .collect();
     let may_prune = situation.may_prune && !doubtful;
     let prune = prune::leftovers(check, &wanted, may_prune, situation)?;
+    hold_second(&mut templates, &prune);
     if check.remediation == Remediation::Inform {
         claims.clear();
     } else if !may_prune {
         // What a template that fails had made is not free for others to change.
         let kept = prune.iter().filter(|prune| prune::is_wanted_still(&prune.entry));
-        claims.extend(kept.map(|prune| Claim { key: prune.entry.key(), wish: Wish::AsItIs, changes: false }));
+        claims.extend(kept.map(|prune| Claim {
+            key: prune.entry.key(),
+            wish: Wish::AsItIs,
+            changes: false,
+            observed: None,
+        }));
     }
     Ok(CheckPlan { name: check.name.clone(), templates, prune, claims, notes, sensitive })
+}
+
+/// Of what a namespace may have one, no second one is made beside the check's own former one that is kept.
+fn hold_second(templates: &mut [ObjectTemplatePlan], prune: &[PrunePlan]) {
+    for object in templates.iter_mut().flat_map(|template| &mut template.objects) {
+        let (Step::Create { desired }, Some(key)) = (&object.step, &object.key) else { continue };
+        let Some(only) = single::single(desired) else { continue };
+        let former = prune.iter().map(|plan| (plan, plan.entry.key())).find(|(plan, former)| {
+            matches!(plan.action, PruneAction::Hold(_) | PruneAction::Unreadable(_) | PruneAction::Leaving)
+                && single::by_kind(&former.gvk) == Some(only)
+                && former.namespace == key.namespace
+        });
+        if let Some((_, former)) = former {
+            let message = format!(
+                "{key} is not made beside {former}, which this policy made and keeps: {only}; write the former name again, or let \
+                 the former one be deleted"
+            );
+            object.step = Step::Hold { message };
+        }
+    }
 }
 
 /// The entries of a raw text as upstream reads them; `None` where that is as they are.
@@ -142,7 +169,7 @@ fn claim_ahead(index: usize, check: &Check, entries: &Entries<'_>, context: &Con
     let entry = entries.resolved.get(index)?.as_ref().ok()?.resolved()?;
     let desired = target::read(index, &check.name, entry, context.cluster).ok()?;
     let wish = Wish::of(&desired, object::rules(&desired));
-    Some(Claim { key: desired.object.key()?, wish, changes: false })
+    Some(Claim { key: desired.object.key()?, wish, changes: false, observed: None })
 }
 
 impl ObjectTemplatePlan {
@@ -192,7 +219,8 @@ fn template_plan(
             Ok(plan) => {
                 if let (Some(key), true) = (&plan.key, desired.object.name().is_some()) {
                     let wish = Wish::of(desired, object::rules(desired));
-                    claims.push(Claim { key: key.clone(), wish, changes: plan.step.changes() });
+                    let observed = plan.observed.clone();
+                    claims.push(Claim { key: key.clone(), wish, changes: plan.step.changes(), observed });
                 }
                 objects.push(plan);
             }

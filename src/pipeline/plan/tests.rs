@@ -348,6 +348,31 @@ fn a_renamed_object_is_pruned_only_if_it_was_created_here() {
     assert_eq!(names, ["new", "old-theirs"]);
 }
 
+/// Deleting the former one would uninstall Velero, and with two of them OADP would serve neither.
+#[test]
+fn a_renamed_application_waits_for_the_former_one_to_go() {
+    let pruning = check("enforce", json!({"pruneObjectBehavior": "DeleteIfCreated"}));
+    let mut cluster = Cluster::default();
+    let mut inventory = Inventory::default();
+    let wanted = |name: &str, namespace: &str| {
+        let application = json!({"apiVersion": "oadp.openshift.io/v1alpha1", "kind": "DataProtectionApplication",
+            "metadata": {"name": name, "namespace": namespace}, "spec": {"configuration": {"velero": {}}}});
+        [template("musthave", application)]
+    };
+    round(&pruning, &wanted("old", "velero"), &mut cluster, &mut inventory);
+    let plan = round(&pruning, &wanted("new", "velero"), &mut cluster, &mut inventory);
+    let Step::Hold { message } = &plan.templates[0].objects[0].step else { panic!("{plan:?}") };
+    assert!(message.contains("velero/new is not made beside") && message.contains("velero/old"), "{message}");
+    assert_eq!(cluster.objects.keys().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["old"]);
+    // It is made as soon as that one is gone, and in another namespace at once.
+    round(&pruning, &wanted("new", "elsewhere"), &mut cluster, &mut inventory);
+    cluster.objects.retain(|key, _| key.name != "old");
+    round(&pruning, &wanted("new", "velero"), &mut cluster, &mut inventory);
+    let places: Vec<String> = cluster.objects.keys().map(ToString::to_string).collect();
+    assert!(places.iter().any(|place| place.contains("velero/new")), "{places:?}");
+    assert!(places.iter().any(|place| place.contains("elsewhere/new")), "{places:?}");
+}
+
 #[test]
 fn what_an_intent_says_is_known_after_a_crash() {
     let pruning = check("enforce", json!({"pruneObjectBehavior": "DeleteIfCreated"}));

@@ -13,6 +13,7 @@ mod hub;
 pub mod inspect;
 pub mod lookup;
 mod message;
+pub mod overlay;
 #[cfg(test)]
 mod phase_tests;
 #[cfg(test)]

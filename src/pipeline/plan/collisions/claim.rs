@@ -9,6 +9,8 @@ use super::super::{CheckPlan, prune};
 use crate::api::object::{Manifest, ObjectKey};
 use crate::api::ocm::configuration_policy::{ComplianceType, MetadataComplianceType};
 use crate::pipeline::compare::{Comparison, Rules, WrittenLists, compare};
+use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
+use crate::protection::namespaces::Scope;
 use crate::protection::single::{self, Single};
 
 /// One object that a template asks for.
@@ -20,6 +22,8 @@ pub struct Claim {
     pub wish: Wish,
     /// Whether it is not so yet.
     pub changes: bool,
+    /// As it was found, where that is known.
+    pub observed: Option<Arc<Manifest>>,
 }
 
 /// How an object should be.
@@ -66,6 +70,8 @@ pub(super) enum Place<'a> {
     Object(Target<'a>),
     /// To be the only one of its kind in a namespace.
     Only(Single, Option<&'a str>),
+    /// To back up namespaces.
+    Protection,
 }
 
 impl Claim {
@@ -78,19 +84,50 @@ impl Claim {
         }
     }
 
+    /// Whether what it protects can only be told by a look at its Schedule.
+    fn is_unseen(&self) -> bool {
+        self.wish == Wish::AsItIs
+            && self.observed.is_none()
+            && self.key.gvk.same_kind("velero.io", "Schedule")
+    }
+
     pub(super) fn places(&self) -> impl Iterator<Item = Place<'_>> {
         let only = match &self.wish {
             Wish::Present { desired, .. } => single::single(desired),
             Wish::Absent | Wish::AsItIs => None,
         };
         let namespace = self.key.namespace.as_deref();
-        std::iter::once(Place::Object(self.target())).chain(only.map(|only| Place::Only(only, namespace)))
+        std::iter::once(Place::Object(self.target()))
+            .chain(only.map(|only| Place::Only(only, namespace)))
+            .chain(self.scope().map(|_| Place::Protection))
+    }
+
+    /// The namespaces that it backs up, or is to.
+    fn scope(&self) -> Option<Scope> {
+        match &self.wish {
+            Wish::Present { desired, .. } => Scope::of(desired),
+            Wish::Absent => None,
+            Wish::AsItIs => Scope::of(self.observed.as_deref()?),
+        }
+    }
+
+    /// Whether the object, as it was found, backs up what another claim is about.
+    pub(super) fn protects_already(&self, other: &Self) -> bool {
+        let found = self.observed.as_deref().and_then(Scope::of);
+        found.zip(other.scope()).is_some_and(|(found, theirs)| found.shared_with(&theirs).is_some())
     }
 
     /// Why two claims to a place cannot both be met.
     pub(super) fn contradicts(&self, other: &Self, place: Place<'_>) -> Option<Why> {
-        if let Place::Only(single, _) = place {
-            return (self.target() != other.target()).then_some(Why::Only(single));
+        match place {
+            Place::Object(_) => {}
+            // Who wants the same object contends for that one.
+            Place::Only(..) | Place::Protection if self.target() == other.target() => return None,
+            Place::Only(single, _) => return Some(Why::Only(single)),
+            Place::Protection => {
+                let (ours, theirs) = (self.scope()?, other.scope()?);
+                return ours.shared_with(&theirs).map(Why::Protected);
+            }
         }
         match (&self.wish, &other.wish) {
             (Wish::Absent, Wish::Absent) | (Wish::AsItIs, Wish::AsItIs) => None,
@@ -114,7 +151,7 @@ impl Claim {
 }
 
 /// Why two claims cannot both be met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
     /// The object cannot be as both want it.
     Content,
@@ -124,6 +161,8 @@ pub enum Why {
     Unknown,
     /// There may be only one such object in a namespace, and they want two.
     Only(Single),
+    /// Both would back up these namespaces.
+    Protected(String),
 }
 
 /// Whether one object can be as two templates want it: writing the one does not undo the other.
@@ -212,6 +251,30 @@ impl Claims {
         self.templates.values().flatten()
     }
 
+    /// What must be looked at to know what templates without a plan protect.
+    pub fn unseen(&self) -> BTreeSet<Reference> {
+        let unseen = self.claims().filter(|claim| claim.is_unseen());
+        unseen
+            .map(|claim| Reference {
+                gvk: claim.key.gvk.clone(),
+                namespace: claim.key.namespace.clone(),
+                name: Some(claim.key.name.clone()),
+            })
+            .collect()
+    }
+
+    /// With what was found of those.
+    #[must_use]
+    pub fn seeing(mut self, observed: &dyn Lookup) -> Self {
+        for claim in self.templates.values_mut().flatten().filter(|claim| claim.is_unseen()) {
+            let key = &claim.key;
+            if let Answer::Found(found) = observed.get(&key.gvk, key.namespace.as_deref(), &key.name) {
+                claim.observed = Some(found);
+            }
+        }
+        self
+    }
+
     /// Whether both ask for the same, whatever the cluster is like.
     pub fn same_wishes(&self, other: &Self) -> bool {
         let wishes = |claims: &Self| -> Vec<(String, Vec<(ObjectKey, Wish)>)> {
@@ -250,7 +313,7 @@ fn kept(inventory: Option<&CheckInventory>) -> impl Iterator<Item = Claim> {
         .into_iter()
         .flat_map(|check| &check.objects)
         .filter(|entry| prune::is_wanted_still(entry))
-        .map(|entry| Claim { key: entry.key(), wish: Wish::AsItIs, changes: false })
+        .map(|entry| Claim { key: entry.key(), wish: Wish::AsItIs, changes: false, observed: None })
 }
 
 /// Claims, and where it is not known how an object should be, how it was wanted before.

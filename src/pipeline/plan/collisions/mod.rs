@@ -55,11 +55,14 @@ impl Collision {
     pub fn held(&self, cluster: &str) -> String {
         let (object, theirs) = (&self.object, &self.theirs);
         let first = format!("policy {} (template {})", self.with, self.template);
-        let what = match self.why {
+        let what = match &self.why {
             Why::Content => format!("{object} is wanted otherwise by {first}"),
             Why::Presence => format!("whether {object} exists is seen otherwise by {first}"),
             Why::Unknown => format!("{object} was written by {first}, which cannot be evaluated now"),
             Why::Only(single) => format!("{object} would stand beside {theirs} of {first}, and {single}"),
+            Why::Protected(namespaces) => {
+                format!("{object} would back up {namespaces}, which {theirs} of {first} backs up")
+            }
         };
         format!(
             "collision on cluster {cluster}: {what}; that policy came first and stays in force, and nothing of this template \
@@ -71,11 +74,14 @@ impl Collision {
     pub fn in_force(&self, cluster: &str, policy: &PolicyKey, template: &str) -> String {
         let (object, theirs) = (&self.theirs, &self.object);
         let second = format!("policy {policy} (template {template})");
-        let what = match self.why {
+        let what = match &self.why {
             Why::Content => format!("{object} is wanted otherwise by {second}"),
             Why::Presence => format!("whether {object} exists is seen otherwise by {second}"),
             Why::Unknown => format!("{object}, which this policy wrote, would be changed by {second}"),
             Why::Only(single) => format!("{theirs} of {second} would stand beside {object}, and {single}"),
+            Why::Protected(namespaces) => {
+                format!("{theirs} of {second} would back up {namespaces}, which {object} backs up")
+            }
         };
         format!(
             "collision on cluster {cluster}: {what}; this policy came first and stays in force, the other is held there: \
@@ -103,6 +109,16 @@ struct Side<'a> {
 }
 
 impl Side<'_> {
+    /// How firmly it has what a claim of its own contends for with another one.
+    fn hold_on(&self, place: Place<'_>, claim: &Claim, other: &Claim) -> Hold {
+        match place {
+            Place::Object(_) | Place::Only(..) => self.hold(claim),
+            // A Schedule that is there counts for what it backs up now.
+            Place::Protection if claim.protects_already(other) => self.hold(claim),
+            Place::Protection => Hold::Nothing,
+        }
+    }
+
     fn hold(&self, claim: &Claim) -> Hold {
         match self.party.inventory.entry(self.template, &claim.key) {
             None => Hold::Nothing,
@@ -145,7 +161,7 @@ pub fn held(parties: &[Party<'_>]) -> HeldTemplates {
             template: first.template.to_owned(),
             object: object.clone(),
             theirs: theirs.clone(),
-            why: dispute.why,
+            why: dispute.why.clone(),
         };
         held.entry(side.party.policy.clone()).or_default().insert(side.template.to_owned(), collision);
     }
@@ -167,11 +183,16 @@ fn disputes<'a>(sides: &'a [Side<'a>]) -> BTreeMap<(usize, usize), Dispute<'a>> 
         for (at, (one, claim)) in claims.iter().enumerate() {
             for (other, their_claim) in claims.iter().skip(at + 1) {
                 let (Some(side), Some(their_side)) = (sides.get(*one), sides.get(*other)) else { continue };
-                if side.party.policy == their_side.party.policy {
+                let (ours, theirs) = (side.party.policy, their_side.party.policy);
+                // The policies of one namespace are one configuration: it may back up a namespace twice.
+                if ours == theirs || (*place == Place::Protection && ours.namespace == theirs.namespace) {
                     continue;
                 }
                 let Some(why) = claim.contradicts(their_claim, *place) else { continue };
-                let holds = (side.hold(claim), their_side.hold(their_claim));
+                let holds = (
+                    side.hold_on(*place, claim, their_claim),
+                    their_side.hold_on(*place, their_claim, claim),
+                );
                 disputes
                     .entry((*one, *other))
                     .and_modify(|dispute| {

@@ -7,11 +7,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::object::Manifest;
+use crate::api::object::{GroupVersionKind, Manifest};
 use crate::api::ocm::configuration_policy::{ComplianceType, MetadataComplianceType, PruneObjectBehavior};
 use crate::pipeline::compare::Rules;
 use crate::pipeline::plan::CheckPlan;
 use crate::pipeline::plan::inventory::{CheckInventory, Entry};
+use crate::pipeline::render::lookup::{Answer, Lookup};
 
 /// The one template of most parties.
 const TEMPLATE: &str = "template";
@@ -27,7 +28,7 @@ fn mustonlyhave() -> Rules {
 fn present(value: Value, rules: Rules) -> Claim {
     let desired = Manifest::parse(value).unwrap();
     let key = desired.key().unwrap();
-    Claim { key, wish: Wish::Present { desired: Arc::new(desired), rules }, changes: false }
+    Claim { key, wish: Wish::Present { desired: Arc::new(desired), rules }, changes: false, observed: None }
 }
 
 fn absent(value: Value) -> Claim {
@@ -52,6 +53,17 @@ fn config_map(name: &str, labels: Value, data: Value) -> Value {
 fn application(name: &str, namespace: &str) -> Value {
     json!({"apiVersion": "oadp.openshift.io/v1alpha1", "kind": "DataProtectionApplication",
         "metadata": {"name": name, "namespace": namespace}, "spec": {"configuration": {"velero": {}}}})
+}
+
+fn location(name: &str, namespace: &str, default: bool) -> Value {
+    json!({"apiVersion": "velero.io/v1", "kind": "BackupStorageLocation",
+        "metadata": {"name": name, "namespace": namespace}, "spec": {"provider": "aws", "default": default}})
+}
+
+/// A Schedule of a name and a namespace that backs these up.
+fn protecting(name: &str, namespace: &str, included: &[&str], excluded: &[&str]) -> Value {
+    json!({"apiVersion": "velero.io/v1", "kind": "Schedule", "metadata": {"name": name, "namespace": namespace},
+        "spec": {"template": {"includedNamespaces": included, "excludedNamespaces": excluded}}})
 }
 
 fn claims(templates: &[(&str, Vec<Claim>)]) -> Claims {
@@ -257,6 +269,34 @@ fn what_cannot_both_be() {
             Some(Why::Only(crate::protection::single::Single::Application)),
         ),
         (
+            "an application beside a Velero without operator",
+            present(application("one", "velero"), musthave()),
+            present(
+                json!({"apiVersion": "apps/v1", "kind": "Deployment",
+                    "metadata": {"name": "velero", "namespace": "velero"}, "spec": {"replicas": 1}}),
+                musthave(),
+            ),
+            Some(Why::Only(crate::protection::single::Single::Application)),
+        ),
+        (
+            "two default storage locations",
+            present(location("one", "velero", true), musthave()),
+            present(location("two", "velero", true), musthave()),
+            Some(Why::Only(crate::protection::single::Single::DefaultLocation)),
+        ),
+        (
+            "a storage location beside the default one",
+            present(location("one", "velero", true), musthave()),
+            present(location("two", "velero", false), musthave()),
+            None,
+        ),
+        (
+            "default storage locations of two namespaces",
+            present(location("one", "velero", true), musthave()),
+            present(location("one", "oadp", true), musthave()),
+            None,
+        ),
+        (
             "two applications in two namespaces",
             present(application("one", "velero"), musthave()),
             present(application("one", "oadp"), musthave()),
@@ -266,12 +306,12 @@ fn what_cannot_both_be() {
         let first = Owned::new("a", "01", vec![one.clone()]);
         let second = Owned::new("b", "02", vec![other.clone()]);
         let found = held_of(&[first.clone(), second.clone()]);
-        let found = found.get(&second.policy).map(|templates| templates[TEMPLATE].why);
+        let found = found.get(&second.policy).map(|templates| templates[TEMPLATE].why.clone());
         assert_eq!(found, why, "{case}");
         let (first, second) = (Owned::new("a", "01", vec![other]), Owned::new("b", "02", vec![one]));
         let turned = held_of(&[first, second.clone()]);
         assert_eq!(
-            turned.get(&second.policy).map(|templates| templates[TEMPLATE].why),
+            turned.get(&second.policy).map(|templates| templates[TEMPLATE].why.clone()),
             why,
             "turned: {case}"
         );
@@ -312,6 +352,106 @@ fn who_came_first() {
         ("one alone", vec![young()], vec![]),
     ] {
         assert_eq!(told(&parties), expected, "{case}");
+    }
+}
+
+/// Schedules of different names, in the same Velero or in two, that back up the same namespaces.
+#[test]
+fn namespaces_are_protected_by_one_configuration() {
+    let mine = |included: &[&str], excluded: &[&str]| protecting("mine", "velero", included, excluded);
+    let theirs = |included: &[&str], excluded: &[&str]| protecting("theirs", "velero", included, excluded);
+    let elsewhere = |included: &[&str]| protecting("mine", "oadp", included, &[]);
+    let with = |mut schedule: Value, field: &str, value: Value| {
+        let spec = if field == "paused" { &mut schedule["spec"] } else { &mut schedule["spec"]["template"] };
+        spec[field] = value;
+        schedule
+    };
+    for (case, one, other, shared) in [
+        ("the same namespace", mine(&["a", "b"], &[]), theirs(&["b"], &[]), Some("namespace b")),
+        ("two namespaces", mine(&["a"], &[]), theirs(&["b"], &[]), None),
+        ("two Veleros, one namespace", mine(&["a"], &[]), elsewhere(&["a"]), Some("namespace a")),
+        ("two Veleros, two namespaces", mine(&["a"], &[]), elsewhere(&["b"]), None),
+        ("all namespaces", mine(&["*"], &[]), theirs(&["app-*"], &[]), Some("namespaces app-*")),
+        ("no list is all namespaces", mine(&[], &[]), theirs(&["a"], &[]), Some("namespace a")),
+        ("a glob", mine(&["app-*"], &[]), theirs(&["app-1"], &[]), Some("namespace app-1")),
+        ("another glob", mine(&["app-*"], &[]), theirs(&["web-*"], &[]), None),
+        ("excluded", mine(&["*"], &["a"]), theirs(&["a"], &[]), None),
+        ("one of them paused", with(mine(&["a"], &[]), "paused", json!(true)), theirs(&["a"], &[]), None),
+        (
+            "a part of a namespace",
+            with(mine(&["a"], &[]), "labelSelector", json!({"matchLabels": {"app": "x"}})),
+            theirs(&["a"], &[]),
+            None,
+        ),
+    ] {
+        let why = shared.map(|shared| Why::Protected(shared.to_owned()));
+        let (one, other) = (present(one, mustonlyhave()), present(other, mustonlyhave()));
+        for (first, second) in [(one.clone(), other.clone()), (other, one)] {
+            let parties = [Owned::new("a", "01", vec![first]), Owned::new("b", "02", vec![second])];
+            let found = held_of(&parties);
+            let found = found.get(&parties[1].policy).map(|templates| templates[TEMPLATE].why.clone());
+            assert_eq!(found, why, "{case}");
+        }
+    }
+
+    // One configuration may back up a namespace twice.
+    let of_one = |name: &str| Owned {
+        policy: PolicyKey::new("ns", name),
+        ..Owned::new("ns", "01", vec![present(protecting(name, "velero", &["a"], &[]), mustonlyhave())])
+    };
+    assert_eq!(told(&[of_one("hourly"), of_one("weekly")]), Vec::<String>::new());
+}
+
+/// Who protects a namespace already stays in force, whoever is older.
+#[test]
+fn a_schedule_counts_for_what_it_backs_up_now() {
+    let found = |claim: Claim, now: &[&str]| {
+        let name = claim.key.name.clone();
+        let observed = Manifest::parse(protecting(&name, "velero", now, &[])).unwrap();
+        Claim { observed: Some(Arc::new(observed)), ..claim }
+    };
+    let wanting =
+        |name: &str, wanted: &[&str]| present(protecting(name, "velero", wanted, &[]), mustonlyhave());
+    let party = |name: &str, created: &str, claim: Claim| Owned::new(name, created, vec![claim]).having(true);
+    let old = |wanted: &[&str]| party("old", "01", found(wanting("old", wanted), &["a"]));
+    let young = || party("young", "02", found(wanting("young", &["b"]), &["b"]));
+    assert_eq!(told(&[old(&["a"]), young()]), Vec::<String>::new());
+    let why = "Protected(\"namespace b\")";
+    assert_eq!(told(&[old(&["a", "b"]), young()]), [format!("old/template by young: {why}")]);
+    // Where both do already, as before there was this rule, the older one.
+    let both = party("old", "01", found(wanting("old", &["b"]), &["b"]));
+    assert_eq!(told(&[both, young()]), [format!("young/template by old: {why}")]);
+
+    // One that cannot be evaluated protects what its Schedule backs up.
+    let inventory = old(&["a"]).inventory;
+    let unknown = Claims::new([(TEMPLATE, None)], None, &inventory);
+    assert_eq!(unknown.unseen().len(), 1);
+    let seen = Owned { claims: unknown.clone().seeing(&OneSchedule), ..old(&["a"]) };
+    let newcomer = || Owned::new("new", "03", vec![wanting("new", &["a"])]);
+    assert_eq!(told(&[seen, newcomer()]), ["new/template by old: Protected(\"namespace a\")"]);
+    let blind = Owned { claims: unknown, ..old(&["a"]) };
+    assert_eq!(told(&[blind, newcomer()]), Vec::<String>::new());
+}
+
+/// A cluster with a Schedule `velero/old` that backs up namespace `a`.
+struct OneSchedule;
+
+impl Lookup for OneSchedule {
+    fn get(&self, _: &GroupVersionKind, namespace: Option<&str>, name: &str) -> Answer<Arc<Manifest>> {
+        match (namespace, name) {
+            (Some("velero"), "old") => {
+                Answer::Found(Arc::new(Manifest::parse(protecting("old", "velero", &["a"], &[])).unwrap()))
+            }
+            _ => Answer::NotFound,
+        }
+    }
+
+    fn list(&self, _: &GroupVersionKind, _: Option<&str>) -> Answer<Vec<Arc<Manifest>>> {
+        Answer::NotYetKnown
+    }
+
+    fn is_namespaced(&self, _: &GroupVersionKind) -> Option<bool> {
+        Some(true)
     }
 }
 
@@ -389,16 +529,16 @@ fn sentences_name_both_and_what_to_do() {
     assert_eq!(
         collision.held("c1"),
         "collision on cluster c1: DataProtectionApplication velero/two would stand beside DataProtectionApplication \
-         velero/one of policy a/policy (template template), and OADP works with one DataProtectionApplication in a \
-         namespace; that policy came first and stays in force, and nothing of this template is written there until one of \
+         velero/one of policy a/policy (template template), and a namespace has one Velero, made of one \
+         DataProtectionApplication or of one Deployment; that policy came first and stays in force, and nothing of this template is written there until one of \
          them gives way: let the Placement of only one of them select the cluster, or change names or settings in one \
          ConfigMap"
     );
     assert_eq!(
         collision.in_force("c1", &second.policy, TEMPLATE),
         "collision on cluster c1: DataProtectionApplication velero/two of policy b/policy (template template) would stand \
-         beside DataProtectionApplication velero/one, and OADP works with one DataProtectionApplication in a namespace; \
-         this policy came first and stays in force, the other is held there: let the Placement of only one of them select \
+         beside DataProtectionApplication velero/one, and a namespace has one Velero, made of one DataProtectionApplication \
+         or of one Deployment; this policy came first and stays in force, the other is held there: let the Placement of only one of them select \
          the cluster, or change names or settings in one ConfigMap"
     );
 }

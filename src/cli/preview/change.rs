@@ -5,13 +5,13 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::api::object::{Manifest, ObjectKey};
-use crate::pipeline::compare::{Redaction, diff};
+use crate::pipeline::compare::{Redaction, deletion_diff, diff};
 use crate::pipeline::policy::PolicyKey;
 
 /// What would be done about an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(in crate::cli) enum Kind {
     /// It is created.
     Create,
     /// It is changed.
@@ -25,7 +25,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn word(self) -> &'static str {
+    pub(in crate::cli) fn word(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Update => "update",
@@ -38,23 +38,26 @@ impl Kind {
 
 /// What would be done about one object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Change {
-    action: Kind,
-    check: String,
+pub(in crate::cli) struct Change {
+    pub(in crate::cli) action: Kind,
+    pub(in crate::cli) check: String,
     #[serde(rename = "apiVersion")]
-    api_version: String,
-    kind: String,
+    pub(in crate::cli) api_version: String,
+    pub(in crate::cli) kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<String>,
-    name: String,
+    pub(in crate::cli) namespace: Option<String>,
+    pub(in crate::cli) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(in crate::cli) reason: Option<String>,
+    /// The policy with which it collides.
+    #[serde(rename = "collidesWith", skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) collides_with: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    diff: Option<String>,
+    pub(in crate::cli) diff: Option<String>,
 }
 
 impl Change {
-    pub(super) fn new(check: &str, key: &ObjectKey, action: Kind) -> Self {
+    pub(in crate::cli) fn new(check: &str, key: &ObjectKey, action: Kind) -> Self {
         Self {
             action,
             check: check.to_owned(),
@@ -63,12 +66,13 @@ impl Change {
             namespace: key.namespace.clone(),
             name: key.name.clone(),
             reason: None,
+            collides_with: None,
             diff: None,
         }
     }
 
     /// With the difference, redacted.
-    pub(super) fn showing(
+    pub(in crate::cli) fn showing(
         mut self,
         existing: Option<&Manifest>,
         updated: &Manifest,
@@ -79,28 +83,48 @@ impl Change {
         self
     }
 
+    /// With all that goes, redacted.
+    pub(super) fn losing(mut self, existing: &Manifest, redaction: Redaction) -> Self {
+        self.diff = Some(deletion_diff(existing, redaction));
+        self
+    }
+
+    /// With the policy that came first.
+    pub(super) fn colliding(mut self, with: &PolicyKey) -> Self {
+        self.collides_with = Some(with.to_string());
+        self
+    }
+
     /// With the reason.
     pub(super) fn because(mut self, reason: String) -> Self {
         self.reason = Some(reason);
         self
     }
 
-    fn changes(&self) -> bool {
+    /// Whether it changes the cluster.
+    pub(in crate::cli) fn changes(&self) -> bool {
         match self.action {
             Kind::Create | Kind::Update | Kind::Delete => true,
             Kind::Hold | Kind::Differ => false,
         }
     }
 
-    fn write_text(&self, text: &mut String) {
-        let name = match &self.namespace {
+    /// `namespace/name`.
+    pub(in crate::cli) fn full_name(&self) -> String {
+        match &self.namespace {
             Some(namespace) => format!("{namespace}/{}", self.name),
             None => self.name.clone(),
-        };
+        }
+    }
+
+    fn write_text(&self, text: &mut String) {
+        let name = self.full_name();
         let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let check = if self.check.is_empty() { String::new() } else { format!(" ({})", self.check) };
         let _written = writeln!(text, "  {:6} {} {name}{check}{reason}", self.action.word(), self.kind);
-        for line in self.diff.iter().flat_map(|diff| diff.lines()) {
+        // What is deleted is told by its name.
+        let shown = self.diff.iter().filter(|_| self.action != Kind::Delete);
+        for line in shown.flat_map(|diff| diff.lines()) {
             let _written = writeln!(text, "      {line}");
         }
     }
@@ -108,24 +132,24 @@ impl Change {
 
 /// One policy on one cluster.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct PolicyPlan {
-    policy: String,
-    pub(super) changes: Vec<Change>,
-    pub(super) messages: Vec<String>,
+pub(in crate::cli) struct PolicyPlan {
+    pub(in crate::cli) policy: String,
+    pub(in crate::cli) changes: Vec<Change>,
+    pub(in crate::cli) messages: Vec<String>,
 }
 
 impl PolicyPlan {
-    pub(super) fn new(policy: &PolicyKey) -> Self {
+    pub(in crate::cli) fn new(policy: &PolicyKey) -> Self {
         Self { policy: policy.to_string(), changes: Vec::new(), messages: Vec::new() }
     }
 
     /// Whether anything would be changed on the cluster.
-    pub(super) fn changes(&self) -> bool {
+    pub(in crate::cli) fn changes(&self) -> bool {
         self.changes.iter().any(Change::changes)
     }
 
     /// Writes a heading and its changes and messages; nothing where there are none.
-    pub(super) fn write_text(&self, cluster: &str, text: &mut String) {
+    pub(in crate::cli) fn write_text(&self, cluster: &str, text: &mut String) {
         if self.changes.is_empty() && self.messages.is_empty() {
             return;
         }
