@@ -265,7 +265,8 @@ fn the_demo_restores_the_app() {
     let path = directory.path().join("demo").display().to_string();
     let demo = flotilla(["demo", "--minute", "200ms", "--dir", &path]).with_code(0);
     for said in [
-        "  $ kubectl --kubeconfig hub.kubeconfig apply -k policies\n",
+        "  $ kubectl --kubeconfig hub.kubeconfig apply -f hdr-app-configmap.yaml\n",
+        "  made of it: 3 Policy, 2 PolicySet, 2 Placement, 2 PlacementBinding\n",
         "  $ kubectl --kubeconfig hub.kubeconfig label managedcluster c1 acm-pv-dr=backup\n",
         "  $ kubectl --kubeconfig hub.kubeconfig label managedcluster c2 acm-app-restore=acm-app-dpa-1-c1-",
         "  deployment/pacman\n",
@@ -274,7 +275,7 @@ fn the_demo_restores_the_app() {
         assert!(demo.stdout.contains(said), "{said:?} in {}", demo.stdout);
     }
     assert_eq!(demo.stderr, "");
-    assert!(directory.path().join("demo/policies/kustomization.yaml").exists());
+    assert!(directory.path().join("demo/hdr-app-configmap.yaml").exists());
 }
 
 #[test]

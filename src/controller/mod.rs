@@ -4,8 +4,10 @@
 //! (`docs/architecture.md`). Must not hold rules of the domain, and must not name clap, axum or a template engine.
 
 pub mod carry_out;
+pub mod configuration;
 pub mod evaluate;
 pub mod fleet;
+mod hub_itself;
 mod hub_loop;
 mod hub_templates;
 mod inbox;

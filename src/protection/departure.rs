@@ -27,7 +27,7 @@ pub enum Departure {
 pub enum Remnant {
     /// The root policy is there and bound; the cluster is not selected.
     Bound,
-    /// The root policy is there, and nothing binds it.
+    /// The root policy is there, and nothing binds it; or it is gone, and its ConfigMap is there.
     Unbound,
     /// The root policy is gone.
     Gone,

@@ -10,7 +10,7 @@ const CONFIG_MAP: &str = "hdr-app-configmap";
 const ACCEPTED: &str = "hdr-app-configmap-accepted";
 
 /// A namespace with its set bound, as an administrator makes it.
-async fn namespace(world: &World, name: &str, bound: bool) {
+pub async fn namespace(world: &World, name: &str, bound: bool) {
     world.hub.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}), "").await;
     if bound {
         let binding = json!({"apiVersion": "cluster.open-cluster-management.io/v1beta2",
@@ -20,7 +20,7 @@ async fn namespace(world: &World, name: &str, bound: bool) {
 }
 
 /// The gesture: one labelled ConfigMap, with these keys besides.
-async fn configure(world: &World, namespace: &str, text: &str, keys: &[(&str, &str)]) {
+pub async fn configure(world: &World, namespace: &str, text: &str, keys: &[(&str, &str)]) {
     for mut document in flotilla::yaml::read_documents(&world.stage.with_storage(text)).unwrap() {
         document["metadata"]["labels"]["flotilla.dev/protect"] = json!("true");
         for (key, value) in keys {
@@ -356,6 +356,53 @@ async fn what_a_user_wrote_stays_and_what_was_rendered_is_kept_in_step() {
         })
         .await;
     world.template_says(BACKUP, "c1", "create-schedule-resource", "found as specified").await;
+    world.stop().await;
+}
+
+/// What the hub renders and somebody edits by hand is put right before any cluster feels it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_by_hand_takes_nothing_from_a_cluster() {
+    let world = configured(&["c1"], &[("onDelete", "remove")]).await;
+    protect(&world, "c1").await;
+    let made = world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.unwrap();
+    let placement = "acm-app-backup-placement";
+    let as_rendered = world.hub.get("Placement", POLICIES, placement).await.unwrap()["spec"].clone();
+    let nobody =
+        json!([{"requiredClusterSelector": {"labelSelector": {"matchLabels": {"nobody": "has-it"}}}}]);
+    for (kind, name, spec) in [
+        ("Placement", placement, json!({"predicates": nobody})),
+        ("Policy", BACKUP, json!({"disabled": true})),
+        ("ConfigMap", ACCEPTED, json!(null)),
+    ] {
+        let patch = match kind {
+            "ConfigMap" => json!({"data": {"backupSchedule": "1 1 1 1 1"}}),
+            _ => json!({"spec": spec}),
+        };
+        let before = world.hub.get(kind, POLICIES, name).await.unwrap();
+        world.hub.merge(kind, POLICIES, name, &patch).await;
+        world
+            .hub
+            .wait(&format!("the edit of {kind} {name} to be taken back"), kind, Some(POLICIES), |objects| {
+                let now = objects.get(name)?;
+                (now["spec"] == before["spec"] && now["data"] == before["data"]).then_some(())
+            })
+            .await;
+    }
+    world.event(POLICIES, placement, "EditedByHand", "change the ConfigMap instead").await;
+    world.hub.delete("Policy", POLICIES, BACKUP).await;
+    world
+        .hub
+        .wait("the policy to be made again", "Policy", Some(POLICIES), |policies| {
+            policies.get(BACKUP).map(|_| ())
+        })
+        .await;
+    assert_eq!(world.hub.get("Placement", POLICIES, placement).await.unwrap()["spec"], as_rendered);
+
+    // A change that counts comes after them, on the same Schedule.
+    world.configure(&[("backupSchedule", Some("20 */3 * * *"))]).await;
+    world.schedule_has(SCHEDULE, "20 */3 * * *").await;
+    let now = world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.unwrap();
+    assert_eq!(now["metadata"]["uid"], made["metadata"]["uid"]);
     world.stop().await;
 }
 

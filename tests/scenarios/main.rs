@@ -28,6 +28,7 @@ mod config_map_only;
 mod configurations;
 mod dry_runs;
 mod hooks;
+mod hub_itself;
 mod installing;
 mod joining;
 mod kinds;

@@ -69,7 +69,7 @@ impl Worker {
                 } else {
                     // Nobody wants it any more: another configuration may have what is left.
                     self.forget_claims(key);
-                    "its ConfigMap is gone or asks for nothing any more, and onDelete is keep"
+                    "it is rendered no more: onDelete is keep, or its ConfigMap is still there"
                 };
                 self.announce_doubt(key, policy.as_deref(), &replica, reason).await;
                 return Ok(Outcome::Settled);
@@ -155,19 +155,16 @@ impl Worker {
         replica: &Manifest,
     ) -> Result<Departure, ApiError> {
         let Some(policy) = policy else {
-            return Ok(departure::departure(&replica.annotations(), Remnant::Gone));
+            let annotations = replica.annotations();
+            let rendered = annotations.contains_key(names::RENDERED_FROM_ANNOTATION);
+            // While its ConfigMap is there, it was not taken back: somebody deleted it, or it is rendered no more.
+            let remnant =
+                if rendered && self.is_protected(key).await? { Remnant::Unbound } else { Remnant::Gone };
+            return Ok(departure::departure(&annotations, remnant));
         };
         let annotations = &policy.metadata.annotations;
-        if annotations.contains_key(names::RENDERED_FROM_ANNOTATION) {
-            let source = ObjectKey {
-                gvk: GroupVersionKind::new("v1", "ConfigMap"),
-                namespace: Some(key.namespace.clone()),
-                name: CONFIG_MAP_NAME.to_owned(),
-            };
-            let found = self.shared.hub.connection().get(&source).await?;
-            if !found.is_some_and(|source| sets::is_protected(&source)) {
-                return Ok(departure::departure(annotations, Remnant::Unbound));
-            }
+        if annotations.contains_key(names::RENDERED_FROM_ANNOTATION) && !self.is_protected(key).await? {
+            return Ok(departure::departure(annotations, Remnant::Unbound));
         }
         let bound = {
             let fleet = self.shared.fleet.read().unwrap_or_else(PoisonError::into_inner);
@@ -175,6 +172,17 @@ impl Worker {
         };
         let remnant = if bound { Remnant::Bound } else { Remnant::Unbound };
         Ok(departure::departure(annotations, remnant))
+    }
+
+    /// Whether the ConfigMap of a rendered policy asks for protection.
+    async fn is_protected(&self, policy: &PolicyKey) -> Result<bool, ApiError> {
+        let source = ObjectKey {
+            gvk: GroupVersionKind::new("v1", "ConfigMap"),
+            namespace: Some(policy.namespace.clone()),
+            name: CONFIG_MAP_NAME.to_owned(),
+        };
+        let found = self.shared.hub.connection().get(&source).await?;
+        Ok(found.is_some_and(|source| sets::is_protected(&source)))
     }
 
     /// The Schedules are paused, and all else stays. The replicated policy remembers what is the policy's own, so that it can

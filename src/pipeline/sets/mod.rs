@@ -11,6 +11,7 @@ mod fault;
 mod limits;
 mod parameters;
 mod rendering;
+pub mod seal;
 mod settings;
 mod templates;
 #[cfg(test)]
