@@ -453,7 +453,7 @@ async fn commits_that_nobody_trusted_signed_are_not_applied() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn templates_of_the_repository_take_the_place_of_ours() {
     const TEMPLATE: &str = "templates/oadp-hdr-app-backup.yaml.hbs";
-    let settings = support::config_map("pv-snap").replace("data:\n", "data:\n  templates: ours\n").replacen(
+    let settings = support::config_map("pv-snap").replace("\ndata:\n", "\ndata:\n  templates: ours\n").replacen(
         "metadata:\n",
         "metadata:\n  labels: {flotilla.dev/protect: 'true'}\n",
         1,

@@ -25,6 +25,7 @@ use crate::pipeline::placement::scope::is_scheduling_disabled;
 use crate::pipeline::placement::{Decisions, decision_objects, group_status};
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::render::lookup::{Answer, Lookup};
+use crate::pipeline::sets::seal;
 
 /// How long reports are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(50);
@@ -136,6 +137,8 @@ async fn report_unusable(shared: &Shared, key: &ObjectKey, fault: &Unusable) -> 
                 error.message
             ),
         ),
+        // The API server filled in fields, and the hub has sealed them since: nobody edited anything.
+        Unusable::Edited { digest, .. } if seal::is_sealed_as(&object, digest) => return Ok(()),
         Unusable::Edited { .. } => (EDITED, fault.to_string()),
     };
     let event = HubEvent {

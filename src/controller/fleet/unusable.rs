@@ -23,6 +23,8 @@ pub enum Unusable {
         kind: String,
         /// `namespace/name`.
         name: String,
+        /// The digest of what it was changed to.
+        digest: String,
     },
 }
 
@@ -42,5 +44,5 @@ impl Unusable {
 pub(super) fn edited(manifest: Option<&Manifest>) -> Option<Unusable> {
     let object = manifest.filter(|object| sets::is_rendered_by(object) && !seal::is_intact(object))?;
     let name = format!("{}/{}", object.namespace().unwrap_or_default(), object.name().unwrap_or_default());
-    Some(Unusable::Edited { kind: object.kind().to_owned(), name })
+    Some(Unusable::Edited { kind: object.kind().to_owned(), name, digest: seal::digest(object) })
 }

@@ -55,6 +55,11 @@ pub fn correction(desired: &Manifest, written: &Manifest) -> Option<String> {
     (!is_intact(written)).then(|| format!("{}{BETWEEN}{found}", rendered(wanted)))
 }
 
+/// Whether an object with such a digest is what the API server made of what was rendered.
+pub fn is_sealed_as(object: &Manifest, digest: &str) -> bool {
+    seal(object).is_some_and(|seal| stored(seal) == digest)
+}
+
 fn seal(object: &Manifest) -> Option<&str> {
     object.annotation(names::RENDERED_CONTENT_ANNOTATION)
 }
@@ -69,7 +74,8 @@ fn stored(seal: &str) -> &str {
     seal.split_once(BETWEEN).map_or(seal, |(_, stored)| stored)
 }
 
-fn digest(object: &Manifest) -> String {
+/// The digest of an object as it is.
+pub fn digest(object: &Manifest) -> String {
     let annotations: Map<String, Value> = MEANINGFUL
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), json!(object.annotation(name)?))))
@@ -124,8 +130,10 @@ mod tests {
         let desired = sealed(placement(&json!({"tolerations": [{"key": "a"}]})));
         let stored = edited(&desired, json!({"tolerations": [{"key": "a", "operator": "Equal"}]}));
         let seal = correction(&desired, &stored).unwrap();
+        let unsealed = digest(&stored);
+        assert!(!is_sealed_as(&desired, &unsealed));
         let stored = with_seal(stored, &seal);
-        assert!(is_intact(&stored));
+        assert!(is_intact(&stored) && is_sealed_as(&stored, &unsealed));
         assert_eq!(correction(&desired, &stored), None);
         assert_eq!(content(&as_stored(&desired, &stored)), content(&stored));
         // What is edited then, and what is rendered anew, is another matter.

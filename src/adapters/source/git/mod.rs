@@ -302,12 +302,7 @@ fn read(
     }
     let signed = match signers {
         None => Signed::NotAsked,
-        Some(signers) => {
-            let signature = commit.signature()?;
-            signers.check(
-                signature.as_ref().map(|(signature, signed)| (signature.as_slice(), signed.as_slice())),
-            )
-        }
+        Some(signers) => signers.check(commit.signature()?.as_ref()),
     };
     let files = match &signed {
         Signed::Refused(_) => Vec::new(),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use git2::{Indexer, ObjectType, Repository, Tree};
 
+use super::signature::CommitSignature;
 use super::{GitError, Limits, wire};
 use crate::adapters::source::files::{is_hidden, is_read};
 use crate::pipeline::source::{Reference, SourceFile};
@@ -90,9 +91,11 @@ impl Commit {
     }
 
     /// Its signature, and the commit without it: what was signed. `None` where it is not signed.
-    pub(super) fn signature(&self) -> Result<Option<(Vec<u8>, Vec<u8>)>, GitError> {
+    pub(super) fn signature(&self) -> Result<Option<CommitSignature>, GitError> {
         match self.repository.extract_signature(&self.commit, None) {
-            Ok((signature, signed)) => Ok(Some((signature.to_vec(), signed.to_vec()))),
+            Ok((signature, signed)) => {
+                Ok(Some(CommitSignature { signature: signature.to_vec(), signed: signed.to_vec() }))
+            }
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
             Err(error) => Err(fault("read the signature of the commit")(error)),
         }

@@ -24,6 +24,14 @@ pub enum Signed {
     Refused(String),
 }
 
+/// The signature of a commit.
+pub(super) struct CommitSignature {
+    /// As it stands in the commit.
+    pub(super) signature: Vec<u8>,
+    /// The commit without it: what was signed.
+    pub(super) signed: Vec<u8>,
+}
+
 /// A key that is trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Signer {
@@ -64,16 +72,16 @@ impl TrustedSigners {
         Ok(Self(signers))
     }
 
-    /// Whose signature it is, and whether it fits. `signed` is the commit without it.
-    pub(super) fn check(&self, signature: Option<(&[u8], &[u8])>) -> Signed {
+    /// Whose signature it is, and whether it fits.
+    pub(super) fn check(&self, signature: Option<&CommitSignature>) -> Signed {
         match signature {
             None => Signed::Refused("the commit is not signed".to_owned()),
-            Some((signature, signed)) => self.verify(signature, signed).unwrap_or_else(Signed::Refused),
+            Some(signature) => self.verify(signature).unwrap_or_else(Signed::Refused),
         }
     }
 
-    fn verify(&self, signature: &[u8], signed: &[u8]) -> Result<Signed, String> {
-        let text = std::str::from_utf8(signature).unwrap_or_default().trim();
+    fn verify(&self, commit: &CommitSignature) -> Result<Signed, String> {
+        let text = std::str::from_utf8(&commit.signature).unwrap_or_default().trim();
         if text.starts_with(OPENPGP) {
             return Err("the commit is signed with OpenPGP, which is not read here: sign with an SSH key \
                         (git config gpg.format ssh)"
@@ -97,7 +105,7 @@ impl TrustedSigners {
         }
         signer
             .key
-            .verify(NAMESPACE, signed, &signature)
+            .verify(NAMESPACE, &commit.signed, &signature)
             .map_err(|_| format!("the signature of {} does not fit the commit", signer.name))?;
         Ok(Signed::By(signer.name.clone()))
     }
@@ -150,7 +158,8 @@ mod tests {
     }
 
     fn check(signers: &str, signature: &str, signed: &str) -> Signed {
-        TrustedSigners::read(signers).unwrap().check(Some((signature.as_bytes(), signed.as_bytes())))
+        let commit = CommitSignature { signature: signature.into(), signed: signed.into() };
+        TrustedSigners::read(signers).unwrap().check(Some(&commit))
     }
 
     fn refused(signed: Signed) -> String {
@@ -208,7 +217,7 @@ mod tests {
             (format!("{name} valid-before=\"20300101\" {key}"), Err("only option that is understood")),
             (format!("{name} cert-authority {key}"), Err("only option that is understood")),
             (format!("{name} namespaces=\"git\",valid-after=\"20300101\" {key}"), Err("only option")),
-            (format!("{signer}\n{name}"), Err("line 2: it must be `NAME KEYTYPE KEY`")),
+            (format!("{signer}\n{name}"), Err("line 2 of `allowed_signers`: it must be `NAME KEYTYPE KEY`")),
             (String::new(), Err("there is no key")),
         ] {
             let read = TrustedSigners::read(&line);
