@@ -259,13 +259,52 @@ fn joining_can_be_repeated_and_refuses_what_a_hub_cannot_use() {
     assert!(user.has(&c2));
 }
 
+/// Of a configuration whose first version is broken there is no policy set that could say so.
+#[test]
+fn the_status_tells_which_version_of_a_configuration_is_in_force() {
+    let fleet = Fleet::start(1, "1s");
+    let (user, kubeconfig) = (User::new(&fleet.kubeconfig("hub")), fleet.hub());
+    user.apply(&project("kustomize/policies"));
+    let place = "  namespace: flotilla-policies\n";
+    let labelled = read(Path::new(&project("configmaps/demo.yaml")))
+        .replace(place, &format!("{place}  labels: {{flotilla.dev/protect: \"true\"}}\n"));
+    let broken = labelled.replace("'*/1 * * * *'", "'0 */1 * * * *'");
+    let directory = tempfile::tempdir().unwrap();
+    user.apply(&write(directory.path(), "broken.yaml", &broken));
+    let mut status = Running::start(["status", "--watch", "--kubeconfig", &kubeconfig]);
+    let name = "configuration flotilla-policies/hdr-app-configmap: ";
+    let line = status.says("that nothing is in force", |line| line.starts_with(name));
+    assert!(line.contains("invalid since 20") && line.ends_with("; nothing is rendered from it"), "{line}");
+    status.says("why", |line| line.starts_with("    error: backupSchedule: "));
+    let told = flotilla(["status", "-o", "json", "--kubeconfig", &kubeconfig]).with_code(0).json();
+    assert_eq!(told["configurations"][0]["inForce"], "nothing");
+
+    let key = User::key("v1", "ConfigMap", Some(NAMESPACE), "hdr-app-configmap");
+    let schedule = |schedule: &str| {
+        let patch = json!({"data": {"backupSchedule": schedule}});
+        user.runtime.block_on(user.connection.merge(&key, &patch, Mode::Real)).unwrap();
+    };
+    schedule("0 */1 * * *");
+    status.says("that it waits", |line| line == format!("{name}not taken up yet; is the hub running?"));
+    let hub = Running::start(["hub", "--listen", "127.0.0.1:0", "--kubeconfig", &kubeconfig]);
+    status.says("that it is in force", |line| line.starts_with(&format!("{name}in force since 20")));
+    schedule("never");
+    status.says("that the last good version is in force", |line| {
+        line.starts_with(&format!("{name}invalid since 20"))
+            && line.contains("; its last good version stays in force, as it was since 20")
+    });
+    drop(status);
+    assert_eq!(hub.stop("TERM").code(), Some(0));
+}
+
 #[test]
 fn the_demo_restores_the_app() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("demo").display().to_string();
     let demo = flotilla(["demo", "--minute", "200ms", "--dir", &path]).with_code(0);
     for said in [
-        "  $ kubectl --kubeconfig hub.kubeconfig apply -k policies\n",
+        "  $ kubectl --kubeconfig hub.kubeconfig apply -f hdr-app-configmap.yaml\n",
+        "  made of it: 3 Policy, 2 PolicySet, 2 Placement, 2 PlacementBinding\n",
         "  $ kubectl --kubeconfig hub.kubeconfig label managedcluster c1 acm-pv-dr=backup\n",
         "  $ kubectl --kubeconfig hub.kubeconfig label managedcluster c2 acm-app-restore=acm-app-dpa-1-c1-",
         "  deployment/pacman\n",
@@ -274,7 +313,7 @@ fn the_demo_restores_the_app() {
         assert!(demo.stdout.contains(said), "{said:?} in {}", demo.stdout);
     }
     assert_eq!(demo.stderr, "");
-    assert!(directory.path().join("demo/policies/kustomization.yaml").exists());
+    assert!(directory.path().join("demo/hdr-app-configmap.yaml").exists());
 }
 
 #[test]

@@ -167,8 +167,9 @@ fn what_is_left_out_has_its_documented_default() {
     assert_eq!(
         said,
         [
-            "warning: channel: is an obsolete channel that newer operator catalogs no longer have, found \"stable-1.1\"; if the \
-          operator is not found, choose a channel of your catalog, for example stable-1.5"
+            "warning: channel: is left out, and the operator is then asked for in stable-1.1, a channel that newer operator \
+             catalogs no longer have; write one, for example channel: stable-1.5; `kubectl get packagemanifest \
+             redhat-oadp-operator -o jsonpath='{.status.channels[*].name}'` on a cluster names those of its catalog"
         ]
     );
     let config = read.config.unwrap();

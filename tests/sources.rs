@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use flotilla::adapters::source::git::Limits;
 use flotilla::controller::{HubOptions, SourceOptions, Trigger};
+use russh::keys::ssh_key::{HashAlg, LineEnding};
 use serde_json::{Value, json};
 use support::git_server::GitServer;
 use support::world::source_options;
@@ -366,6 +367,144 @@ async fn a_repository_is_fetched_over_ssh_from_a_known_host_alone() {
     scene.trigger.pull();
     scene.world.source_applied(&second).await;
     assert_eq!(scene.data("a").await.unwrap(), json!({"key": "2"}));
+    scene.world.stop().await;
+}
+
+/// RSA keys, the host's and the guest's, with today's hashes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_is_fetched_over_ssh_with_rsa_keys() {
+    let (repository, _) = three();
+    let first = repository.commit();
+    let (host, guest) = (ssh_server::rsa_key(1), ssh_server::rsa_key(2));
+    let known = ssh_server::public(&host);
+    let port = ssh_server::serve_with(repository.path(), host, &guest).await;
+    let address =
+        format!("git+ssh://git@localhost:{port}/fleet.git//hub?ref=main&namespace={POLICIES}&secret=git");
+    let mut scene = Scene::start(&address, Limits::default()).await;
+    let values = json!({"identity": ssh_server::in_a_file(&guest), "known_hosts": format!("[localhost]:{port} {known}\n")});
+    scene.world.hub.apply(secret(&values), "flotilla").await;
+    scene.run();
+    scene.world.source_applied(&first).await;
+    scene.world.stop().await;
+}
+
+/// A commit counts that somebody who is trusted has signed. Any other changes nothing, and that is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_nobody_trusted_signed_are_not_applied() {
+    let (mut repository, address) = three();
+    let (alice, bob) = (ssh_server::key(1), ssh_server::key(2));
+    let first = repository.commit_signed(&alice);
+    let mut scene = Scene::start(&format!("{address}&verify=signers"), Limits::default()).await;
+    scene.run();
+    scene.told(&["failed to read Secret flotilla/signers: there is none"]).await;
+    let trust = |lines: String| {
+        let mut signers = secret(&json!({"allowed_signers": lines}));
+        signers["metadata"]["name"] = json!("signers");
+        signers
+    };
+    let alices = format!("alice@example.org {}\n", ssh_server::public(&alice));
+    scene.world.hub.apply(trust(alices.clone()), "flotilla").await;
+    scene.trigger.pull();
+    scene.world.source_applied(&first).await;
+    let record = scene.world.source_is("the signer", |data| data["signer"] == "alice@example.org").await;
+    assert_eq!(record["revision"], first.as_str());
+
+    repository.write("hub/a.yaml", config_map("a", "2"));
+    let openpgp = |_: &str| "-----BEGIN PGP SIGNATURE-----\n\niQ==\n-----END PGP SIGNATURE-----".to_owned();
+    let elsewhere = |text: &str| {
+        let signature =
+            alice.sign("git", HashAlg::Sha512, text.replace("change", "else").as_bytes()).unwrap();
+        signature.to_pem(LineEnding::LF).unwrap()
+    };
+    for (commit, part) in [
+        (repository.commit(), "the commit is not signed"),
+        (repository.commit_signed_with(openpgp), "signed with OpenPGP, which is not read here"),
+        (
+            repository.commit_signed_with(elsewhere),
+            "the signature of alice@example.org does not fit the commit",
+        ),
+        (repository.commit_signed(&bob), "which is not trusted"),
+    ]
+    .into_iter()
+    .rev()
+    {
+        repository.set_head(&commit);
+        scene.trigger.pull();
+        let record = scene.told(&[part]).await;
+        assert_eq!((&record["revision"], &record["seen"]), (&json!(first), &json!(commit)), "{part}");
+        assert_eq!(scene.data("a").await.unwrap(), json!({"key": "1"}), "{part}");
+    }
+
+    // Whoever is trusted now decides, with no new commit.
+    let second = repository.commit_signed(&bob);
+    scene.trigger.pull();
+    scene.told(&["which is not trusted"]).await;
+    let bobs = format!("bob {}\n", ssh_server::public(&bob));
+    scene.world.hub.apply(trust(format!("{alices}{bobs}")), "flotilla").await;
+    scene.trigger.pull();
+    scene.world.source_applied(&second).await;
+    let record = scene.world.source_is("the signer", |data| data["signer"] == "bob").await;
+    assert_eq!(record["revision"], second.as_str());
+    assert_eq!(scene.data("a").await.unwrap(), json!({"key": "2"}));
+    scene.world.stop().await;
+}
+
+/// Templates of the repository take the place of ours; one that does not render stops its commit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn templates_of_the_repository_take_the_place_of_ours() {
+    const TEMPLATE: &str = "templates/oadp-hdr-app-backup.yaml.hbs";
+    let settings = support::config_map("pv-snap")
+        .replace("\ndata:\n", "\ndata:\n  templates: ours\n")
+        .replacen("metadata:\n", "metadata:\n  labels: {flotilla.dev/protect: 'true'}\n", 1);
+    let shipped = support::input::project_file(TEMPLATE);
+    let noted =
+        |note: &str| shipped.replacen("metadata:\n", &format!("metadata:\n  labels: {{note: {note}}}\n"), 1);
+    let mut repository = SourceRepository::new();
+    repository.write("hub/settings.yaml", settings).write(&format!("hub/{TEMPLATE}"), noted("first"));
+    let first = repository.commit();
+    let mut scene =
+        Scene::start(&repository.address(&format!("&namespace={POLICIES}")), Limits::default()).await;
+    scene.run();
+    scene.world.source_applied(&first).await;
+    let noted_is = async |note: &str| {
+        scene
+            .world
+            .hub
+            .wait(&format!("the policy with {note}"), "Policy", Some(POLICIES), |policies| {
+                (policies.get("oadp-hdr-app-backup")?["metadata"]["labels"]["note"] == note).then_some(())
+            })
+            .await;
+    };
+    noted_is("first").await;
+    assert!(scene.data("ours").await.unwrap().get("oadp-hdr-app-backup.yaml.hbs").is_some());
+
+    for (name, text, part) in [
+        (TEMPLATE, "{{#if}}".to_owned(), "oadp-hdr-app-backup.yaml.hbs"),
+        ("templates/mine.yaml.hbs", noted("x"), "takes the place of none"),
+    ] {
+        repository.write(&format!("hub/{name}"), text);
+        let broken = repository.commit();
+        scene.trigger.pull();
+        let record = scene.told(&["settings.yaml", part]).await;
+        assert_eq!((&record["revision"], &record["seen"]), (&json!(first), &json!(broken)), "{part}");
+        repository.remove(&format!("hub/{name}"));
+    }
+    repository.write(&format!("hub/{TEMPLATE}"), noted("second"));
+    let second = repository.commit();
+    scene.trigger.pull();
+    scene.world.source_applied(&second).await;
+    noted_is("second").await;
+
+    // Without the directory, and without the key, ours are in force again.
+    repository.remove(&format!("hub/{TEMPLATE}"));
+    let dangling = repository.commit();
+    scene.trigger.pull();
+    scene.world.source_applied(&dangling).await;
+    scene
+        .world
+        .event(POLICIES, "hdr-app-configmap", "InvalidConfiguration", "there is no ConfigMap ours")
+        .await;
+    noted_is("second").await;
     scene.world.stop().await;
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::hub_itself::{self, OwnBackup};
 use super::hub_templates::{self, HubTemplate};
 
 use crate::api::object::GroupVersionKind;
@@ -28,7 +29,7 @@ use crate::pipeline::policy::templates::{self, Examined};
 use crate::pipeline::render::encryption::{self, EncryptionKeys};
 use crate::pipeline::render::lookup::{Answer, Lookup, Recording, Reference};
 use crate::pipeline::render::{Ambient, ClusterContext, RenderError, Renderer};
-use crate::pipeline::sets;
+use crate::pipeline::sets::{self, seal};
 use crate::protection::names::NAME_KEYS;
 
 /// What one evaluation looks at. Everything in it is a value or a snapshot.
@@ -128,7 +129,12 @@ pub enum CheckState {
 
 /// Evaluates a policy for a cluster.
 pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
-    let hub_phase = hub_templates::resolve(subject, renderer);
+    let mut hub_phase = hub_templates::resolve(subject, renderer);
+    let (own_backup, asked) = hub_itself::own_backup(subject, &hub_phase.references);
+    if own_backup == OwnBackup::NotYetKnown {
+        hub_phase.missing.extend(asked.clone());
+    }
+    hub_phase.references.extend(asked);
     if hub_phase.is_waiting() {
         return Evaluation::Waiting {
             hub: hub_phase.missing,
@@ -138,6 +144,7 @@ pub fn evaluate(subject: &Subject<'_>, renderer: &Renderer) -> Evaluation {
     }
     let dependencies = canonical_dependencies(subject);
     let obstacle = configuration_fault(subject, &hub_phase.references)
+        .or_else(|| own_backup.fault())
         .or_else(|| subject.unreachable.map(ToOwned::to_owned));
 
     let observed = Arc::new(Recording::new(subject.observed.clone()));
@@ -236,6 +243,12 @@ fn fault_of_config_map(
     }
     let found = subject.hub.get(&reference.gvk, Some(namespace), name);
     match found {
+        Answer::Found(config_map) if !seal::is_intact(&config_map) => Some(format!(
+            "ConfigMap {namespace}/{name} was changed by hand, which the hub takes back: change {} instead; nothing is changed \
+             on cluster {}",
+            config::CONFIG_MAP_NAME,
+            subject.cluster.metadata.name
+        )),
         Answer::Found(config_map) => {
             let data = config::with_aliases(&config_map_data(config_map.at(&["data"])));
             let errors: Vec<String> = configuration_diagnostics(subject.policy, &data)
@@ -286,7 +299,7 @@ fn name_parts(subject: &Subject<'_>) -> Option<BTreeMap<String, String>> {
     })
 }
 
-fn config_map_data(data: Option<&Value>) -> BTreeMap<String, String> {
+pub(super) fn config_map_data(data: Option<&Value>) -> BTreeMap<String, String> {
     data.and_then(Value::as_object)
         .into_iter()
         .flatten()

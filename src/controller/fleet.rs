@@ -4,6 +4,7 @@
 //! judgement per Placement, never a walk over the fleet (Placements with `numberOfClusters` excepted).
 
 mod placing;
+mod unusable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use self::placing::{AddOnScores, Selection};
+pub use self::unusable::Unusable;
 use super::inbox::Portion;
 use crate::adapters::hub::HubKind;
 use crate::api::object::{Manifest, ObjectKey};
@@ -44,8 +46,8 @@ pub struct Effects {
     pub replicas: BTreeMap<String, BTreeSet<PolicyKey>>,
     /// Root policies that are gone or whose bindings changed: clusters that still have a replicated policy look at it again, selected or not.
     pub rebound: BTreeSet<PolicyKey>,
-    /// Objects that cannot be read.
-    pub malformed: Vec<(ObjectKey, ParseError)>,
+    /// Objects that do not count as they stand: malformed, or changed by hand where the hub renders.
+    pub malformed: Vec<(ObjectKey, Unusable)>,
     /// When a toleration runs out.
     pub requeue_at: Option<Timestamp>,
 }
@@ -90,8 +92,8 @@ pub struct Fleet {
     selections: BTreeMap<Name, Selection>,
     scores: AddOnScores,
     bound: BTreeMap<PolicyKey, Vec<Bound>>,
-    /// Objects that cannot be read. Where an earlier version could, that one still counts.
-    malformed: BTreeMap<(HubKind, Name), String>,
+    /// Objects that do not count as they stand. Where an earlier version did, that one still counts.
+    unusable: BTreeMap<(HubKind, Name), Unusable>,
 }
 
 /// One policy on one cluster, as the bindings have it.
@@ -113,7 +115,38 @@ impl Fleet {
         now: Timestamp,
     ) -> Effects {
         let name = (key.namespace.clone().unwrap_or_default(), key.name.clone());
-        let applied = match kind {
+        let applied = match unusable::edited(manifest) {
+            Some(edited) => Err(edited),
+            None => self.take_in(kind, key, manifest, now).map_err(Unusable::from),
+        };
+        match applied {
+            Ok(mut effects) => {
+                if self.unusable.remove(&(kind, name)).is_some() {
+                    // What was held because of it is looked at again.
+                    for cluster in self.clusters.keys() {
+                        effects.evaluate.insert(cluster.clone(), Policies::All);
+                    }
+                }
+                effects
+            }
+            Err(fault) => {
+                let told = self.unusable.insert((kind, name), fault.clone());
+                let news = told.as_ref() != Some(&fault);
+                let malformed = if news { vec![(key.clone(), fault)] } else { Vec::new() };
+                Effects { malformed, ..Effects::default() }
+            }
+        }
+    }
+
+    fn take_in(
+        &mut self,
+        kind: HubKind,
+        key: &ObjectKey,
+        manifest: Option<&Manifest>,
+        now: Timestamp,
+    ) -> Result<Effects, ParseError> {
+        let name = (key.namespace.clone().unwrap_or_default(), key.name.clone());
+        match kind {
             HubKind::ManagedCluster => read(manifest).map(|cluster: Option<Arc<ManagedCluster>>| {
                 self.cluster_changed(&key.name, cluster.as_ref(), now)
             }),
@@ -161,43 +194,31 @@ impl Fleet {
                 effects
             }),
             HubKind::Policy => self.policy_changed(key, manifest),
-        };
-        match applied {
-            Ok(mut effects) => {
-                if self.malformed.remove(&(kind, name)).is_some() {
-                    // What was held because of it is looked at again.
-                    for cluster in self.clusters.keys() {
-                        effects.evaluate.insert(cluster.clone(), Policies::All);
-                    }
-                }
-                effects
-            }
-            Err(error) => {
-                let told = self.malformed.insert((kind, name), error.message.clone());
-                let news = told.as_ref() != Some(&error.message);
-                let malformed = if news { vec![(key.clone(), error)] } else { Vec::new() };
-                Effects { malformed, ..Effects::default() }
-            }
         }
     }
 
     /// Why it cannot be said whether a policy that is not placed was taken away by a person: something that decides
-    /// over it is missing or cannot be read.
+    /// over it is missing or does not count as it stands.
     pub fn doubt(&self, policy: &PolicyKey) -> Option<String> {
         let name = (policy.namespace.clone(), policy.name.clone());
-        let unreadable = self.malformed.get_key_value(&(HubKind::Policy, name)).or_else(|| {
-            self.malformed.iter().find(|((kind, name), _)| {
+        let unusable = self.unusable.get(&(HubKind::Policy, name)).or_else(|| {
+            let mut others = self.unusable.iter();
+            let found = others.find(|((kind, name), _)| {
                 matches!(kind, HubKind::PlacementBinding | HubKind::PolicySet) && name.0 == policy.namespace
-            })
+            });
+            found.map(|(_, fault)| fault)
         });
-        if let Some(((kind, name), message)) = unreadable {
-            return Some(format!("{} {}/{} cannot be read: {message}", kind.gvk().kind, name.0, name.1));
+        if let Some(fault) = unusable {
+            return Some(fault.doubt());
         }
         let bound = self.bound.get(policy).into_iter().flatten();
         let mut placements = bound.map(|bound| (policy.namespace.clone(), bound.placement.clone()));
-        placements
-            .find(|placement| !self.placements.contains_key(placement))
-            .map(|placement| format!("Placement {}/{} does not exist", placement.0, placement.1))
+        placements.find(|placement| !self.placements.contains_key(placement)).map(|placement| {
+            match self.unusable.get(&(HubKind::Placement, placement.clone())) {
+                Some(fault) => fault.doubt(),
+                None => format!("Placement {}/{} does not exist", placement.0, placement.1),
+            }
+        })
     }
 
     /// The policies bound to a Placement are concerned on these clusters.

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::fleet::{Effects, Fleet, Policies};
+use super::fleet::{Effects, Fleet, Policies, Unusable};
 use super::inbox::{Inbox, Portion};
 use super::leader::{self, Candidate};
 use super::metrics::Metrics;
@@ -338,13 +338,13 @@ impl Crew {
     fn act(&mut self, mut effects: Effects) {
         self.watch_scores();
         self.wake_remnants(&mut effects);
-        for (_, error) in &effects.malformed {
-            tracing::error!(
-                kind = error.kind,
-                name = error.name,
-                message = error.message,
-                "an object of the hub is malformed and is left out"
-            );
+        for (object, fault) in &effects.malformed {
+            match fault {
+                Unusable::Malformed(error) => tracing::error!(
+                    %object, message = error.message, "an object of the hub is malformed and is left out"
+                ),
+                Unusable::Edited { .. } => tracing::warn!(%object, "{fault}"),
+            }
         }
         self.requeue_at = [self.requeue_at, effects.requeue_at].into_iter().flatten().min();
         let mut work: BTreeMap<String, (Policies, BTreeSet<PolicyKey>)> = BTreeMap::new();
@@ -358,7 +358,7 @@ impl Crew {
             self.dispatch(&cluster, policies, replicas);
         }
         self.reports.post(|reports| {
-            reports.malformed.extend(effects.malformed.into_iter().map(|(key, error)| (key, error.message)));
+            reports.malformed.extend(effects.malformed);
             reports.placements.extend(effects.placements);
             reports.policies.extend(effects.policies);
             reports.policy_sets.extend(effects.policy_sets);

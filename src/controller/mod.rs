@@ -4,9 +4,11 @@
 //! (`docs/architecture.md`). Must not hold rules of the domain, and must not name clap, axum or a template engine.
 
 pub mod carry_out;
+pub mod configuration;
 mod contention;
 pub mod evaluate;
 pub mod fleet;
+mod hub_itself;
 mod hub_loop;
 mod hub_templates;
 mod inbox;

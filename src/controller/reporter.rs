@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::fleet::Name;
+use super::fleet::{Name, Unusable};
 use super::inbox::Inbox;
 use super::metrics::PolicyLabels;
 use super::worker::Shared;
@@ -25,6 +25,7 @@ use crate::pipeline::placement::scope::is_scheduling_disabled;
 use crate::pipeline::placement::{Decisions, decision_objects, group_status};
 use crate::pipeline::policy::PolicyKey;
 use crate::pipeline::render::lookup::{Answer, Lookup};
+use crate::pipeline::sets::seal;
 
 /// How long reports are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(50);
@@ -33,6 +34,8 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// Reason of the Event about an object that cannot be read.
 const MALFORMED: &str = "Malformed";
+/// Reason of the Event about an edit by hand that counts for nothing.
+const EDITED: &str = "EditedByHand";
 
 /// What must be written.
 #[derive(Debug, Default)]
@@ -40,8 +43,8 @@ pub(super) struct Reports {
     pub(super) placements: BTreeSet<Name>,
     pub(super) policies: BTreeSet<PolicyKey>,
     pub(super) policy_sets: BTreeSet<Name>,
-    /// Objects that cannot be read, with what is wrong.
-    pub(super) malformed: BTreeMap<ObjectKey, String>,
+    /// Objects that do not count as they stand, with what is wrong.
+    pub(super) malformed: BTreeMap<ObjectKey, Unusable>,
 }
 
 impl Reports {
@@ -83,10 +86,10 @@ pub(super) async fn run(shared: Arc<Shared>, inbox: Arc<Inbox<Reports>>) {
             retry_at = None;
             reports.join(std::mem::take(&mut failed));
         }
-        for (object, message) in reports.malformed {
-            if let Err(error) = report_malformed(&shared, &object, &message).await {
-                tracing::warn!(%object, %error, "failed to tell that an object is malformed");
-                failed.malformed.insert(object, message);
+        for (object, fault) in reports.malformed {
+            if let Err(error) = report_unusable(&shared, &object, &fault).await {
+                tracing::warn!(%object, %error, "failed to tell that an object does not count as it stands");
+                failed.malformed.insert(object, fault);
             }
         }
         for placement in reports.placements {
@@ -120,19 +123,28 @@ fn cached(shared: &Shared, kind: HubKind, namespace: &str, name: &str) -> Option
     }
 }
 
-/// An object that cannot be read is told of on itself, once for each fault.
-async fn report_malformed(shared: &Shared, key: &ObjectKey, fault: &str) -> Result<(), ApiError> {
+/// An object that does not count as it stands is told of on itself, once for each fault.
+async fn report_unusable(shared: &Shared, key: &ObjectKey, fault: &Unusable) -> Result<(), ApiError> {
     let snapshot = shared.hub.connection().snapshot();
     let Answer::Found(object) = snapshot.get(&key.gvk, key.namespace.as_deref(), &key.name) else {
         return Ok(());
     };
-    let message = format!(
-        "{key} cannot be read and is left out until it is corrected: {fault}; what it decided before stays as it is"
-    );
+    let (reason, message) = match fault {
+        Unusable::Malformed(error) => (
+            MALFORMED,
+            format!(
+                "{key} cannot be read and is left out until it is corrected: {}; what it decided before stays as it is",
+                error.message
+            ),
+        ),
+        // The API server filled in fields, and the hub has sealed them since: nobody edited anything.
+        Unusable::Edited { digest, .. } if seal::is_sealed_as(&object, digest) => return Ok(()),
+        Unusable::Edited { .. } => (EDITED, fault.to_string()),
+    };
     let event = HubEvent {
-        name: lasting_name(&object, MALFORMED, &message),
+        name: lasting_name(&object, reason, &message),
         kind: EventKind::Warning,
-        reason: MALFORMED.to_owned(),
+        reason: reason.to_owned(),
         message,
         at: clock::now(),
     };

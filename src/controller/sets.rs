@@ -4,22 +4,23 @@
 //! remembered that a restart would lose.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::time::Instant;
 
+use super::configuration::{self, Configuration, config_maps};
 use super::inbox::Inbox;
 use super::retry::{Backoff, CONFLICT, REFUSED};
 use super::worker::Shared;
 use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::hub::{EventKind, HubEvent, lasting_name};
-use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
+use crate::api::object::{Manifest, ObjectKey};
 use crate::api::ocm::names::PROTECT_LABEL;
 use crate::clock;
 use crate::pipeline::config::CONFIG_MAP_NAME;
-use crate::pipeline::render::lookup::{Answer, Lookup, Reference};
-use crate::pipeline::sets::{self, Decision, Neighbourhood, Owner};
+use crate::pipeline::render::lookup::{Answer, Lookup};
+use crate::pipeline::sets::{self, Decision, Owner};
 
 /// Namespaces in which something changed.
 pub(super) type Namespaces = BTreeSet<String>;
@@ -59,10 +60,6 @@ pub(super) fn notice(inbox: &Inbox<Namespaces>, object: &ObjectKey) {
             namespaces.insert(namespace.clone());
         });
     }
-}
-
-pub(super) fn config_maps() -> GroupVersionKind {
-    GroupVersionKind::new("v1", "ConfigMap")
 }
 
 /// Works until the task is dropped.
@@ -155,23 +152,24 @@ impl Keeper {
 
     async fn bring_in_step(&mut self, namespace: &str) -> Result<Owner, StepError> {
         let unknown = |reason: String| StepError::Unknown { namespace: namespace.to_owned(), reason };
-        let wanted = Reference { gvk: config_maps(), namespace: Some(namespace.to_owned()), name: None };
         let shared = Arc::clone(&self.shared);
         let connection = shared.hub.connection();
-        if let Ensured::Disconnected(reason) = connection.ensure(&BTreeSet::from([wanted])).await {
+        if let Ensured::Disconnected(reason) =
+            connection.ensure(&BTreeSet::from([configuration::needs(namespace)])).await
+        {
             return Err(unknown(reason));
         }
         let snapshot = connection.snapshot();
-        let decision = decide_in(&snapshot, namespace).map_err(&unknown)?;
-        let source =
-            read(snapshot.get(&config_maps(), Some(namespace), CONFIG_MAP_NAME)).map_err(&unknown)?;
+        let Configuration { source, decision, .. } =
+            configuration::read(&snapshot, namespace).map_err(&unknown)?;
         // Before anything is written: that the style changes shows only while the old copy is there.
         if let Some(source) = source {
             self.tell(&source, &decision).await;
         }
         for desired in &decision.desired {
             let Some(key) = desired.key() else { continue };
-            let existing = read(snapshot.get(&key.gvk, Some(namespace), &key.name)).map_err(&unknown)?;
+            let existing =
+                configuration::found(snapshot.get(&key.gvk, Some(namespace), &key.name)).map_err(&unknown)?;
             let written = self.shared.hub.write_rendered(existing.as_deref(), desired).await;
             match written {
                 Ok(Some(_)) => tracing::info!(object = %key, "rendered"),
@@ -230,44 +228,5 @@ impl Keeper {
             }
             Err(error) => tracing::warn!(event = event.name, %error, "the Event cannot be written"),
         }
-    }
-}
-
-/// Decides for one namespace from a snapshot of the hub that knows its ConfigMaps. The error says what of it is not known.
-pub(super) fn decide_in(hub: &dyn Lookup, namespace: &str) -> Result<Decision, String> {
-    let mut present = Vec::new();
-    for kind in Decision::kinds() {
-        present.extend(read(hub.list(&kind, Some(namespace)))?.unwrap_or_default());
-    }
-    let unread: Mutex<Option<String>> = Mutex::default();
-    let config_map = |name: &str| match read(hub.get(&config_maps(), Some(namespace), name)) {
-        Ok(found) => found,
-        Err(reason) => {
-            *unread.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
-            None
-        }
-    };
-    if config_map(sets::ACCEPTED_NAME).is_none() {
-        let policies = GroupVersionKind::new("policy.open-cluster-management.io/v1", "Policy");
-        let all = read(hub.list(&policies, None))?.unwrap_or_default();
-        let elsewhere = |policy: &Arc<Manifest>| policy.namespace() != Some(namespace);
-        present.extend(
-            all.into_iter().filter(|policy| elsewhere(policy) && sets::is_rendered_from(policy, namespace)),
-        );
-    }
-    let decision = sets::decide(&Neighbourhood { namespace, config_map: &config_map, present: &present });
-    match unread.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(reason) => Err(reason),
-        None => Ok(decision),
-    }
-}
-
-/// What is there; the error says why that is not known.
-fn read<T>(answer: Answer<T>) -> Result<Option<T>, String> {
-    match answer {
-        Answer::Found(found) => Ok(Some(found)),
-        Answer::NotFound | Answer::KindNotInstalled => Ok(None),
-        Answer::NotYetKnown => Err("its objects are not known yet".to_owned()),
-        Answer::Denied(reason) => Err(reason),
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -14,12 +15,12 @@ use super::retry::{Backoff, REFUSED};
 use super::worker::Shared;
 use crate::adapters::api_server::{ApiError, Mode};
 use crate::adapters::hub::SecretFault;
-use crate::adapters::source::git::{self, Checkout, Fetched, GitError, Limits};
+use crate::adapters::source::git::{self, Checkout, Fetched, GitError, Limits, Signed, TrustedSigners};
 use crate::adapters::source::{Gathered, directory, read_stream};
 use crate::api::object::{GroupVersionKind, Manifest};
 use crate::pipeline::source::{
     CredentialsError, Desired, GitCredentials, Identity, Inventory, InventoryError, Live, Origin, Record,
-    SourceAddress, SourceObject, Steps, plan, record_name, validate,
+    SourceAddress, SourceObject, Steps, is_template, plan, record_name, validate,
 };
 
 /// The least time between two looks, however often somebody asks.
@@ -88,6 +89,10 @@ impl Fault {
 /// What was looked at last.
 struct Seen {
     revision: String,
+    /// The keys that its signature was held against.
+    signers: Option<TrustedSigners>,
+    /// Who signed it; empty where that was not asked.
+    signer: String,
     set: Result<Desired, Vec<String>>,
 }
 
@@ -167,18 +172,27 @@ impl Source {
     }
 
     async fn bring(&mut self, record: &mut Record, ledger: &mut Ledger) -> Result<(), Fault> {
-        let known = self.seen.as_ref().map(|seen| seen.revision.clone());
-        if let Fetched::Changed(checkout) = self.fetch(known.as_deref()).await? {
-            let set = desired(&checkout, self.options.address.namespace.as_deref());
-            self.seen = Some(Seen { revision: checkout.revision, set });
+        let signers = self.signers().await?;
+        // Whoever is trusted now decides, on the same commit too.
+        let known = self.seen.as_ref().filter(|seen| seen.signers == signers);
+        let known = known.map(|seen| seen.revision.clone());
+        if let Fetched::Changed(checkout) = self.fetch(signers.as_ref(), known.as_deref()).await? {
+            let namespace = self.options.address.namespace.as_deref();
+            let (signer, set) = match &checkout.signed {
+                Signed::NotAsked => (String::new(), desired(&checkout, namespace)),
+                Signed::By(signer) => (signer.clone(), desired(&checkout, namespace)),
+                Signed::Refused(why) => (String::new(), Err(vec![why.clone()])),
+            };
+            self.seen = Some(Seen { revision: checkout.revision, signers, signer, set });
         }
         let Some(seen) = &self.seen else { return Ok(()) };
         record.seen.clone_from(&seen.revision);
         match &seen.set {
             Ok(set) => {
-                let (revision, set) = (seen.revision.clone(), set.clone());
+                let (revision, signer, set) = (seen.revision.clone(), seen.signer.clone(), set.clone());
                 self.apply(&revision, &set, record, ledger).await?;
                 record.revision.clone_from(&revision);
+                record.signer = signer;
                 self.good = Some((revision, set));
                 Ok(())
             }
@@ -193,7 +207,23 @@ impl Source {
         }
     }
 
-    async fn fetch(&self, known: Option<&str>) -> Result<Fetched, Fault> {
+    /// The keys, one of which must have signed a commit; `None` where that is not asked.
+    async fn signers(&self) -> Result<Option<TrustedSigners>, Fault> {
+        let Some(secret) = &self.options.address.verify else { return Ok(None) };
+        let namespace = &self.options.namespace;
+        let mut texts = self.shared.hub.secret_texts(namespace, secret, &[TrustedSigners::KEY]).await?;
+        match texts.remove(TrustedSigners::KEY) {
+            // Public keys: nothing here is a secret.
+            Some(lines) => Ok(Some(TrustedSigners::read(lines.expose_secret())?)),
+            None => Err(CredentialsError::Keys {
+                secret: format!("{namespace}/{secret}"),
+                expected: "it needs `allowed_signers`, the keys that may sign commits",
+            }
+            .into()),
+        }
+    }
+
+    async fn fetch(&self, signers: Option<&TrustedSigners>, known: Option<&str>) -> Result<Fetched, Fault> {
         let limits = &self.options.limits;
         match &self.options.address.origin {
             Origin::Directory(path) => Ok(directory::look(path, known, limits).await?),
@@ -207,7 +237,7 @@ impl Source {
                         GitCredentials::read(&format!("{namespace}/{secret}"), texts, &place.transport)?
                     }
                 };
-                Ok(git::fetch(place, credentials, known, limits).await?)
+                Ok(git::fetch(place, credentials, signers, known, limits).await?)
             }
         }
     }
@@ -338,7 +368,7 @@ struct Ledger {
 /// The whole set that a checkout holds, or all that is wrong with it.
 fn desired(checkout: &Checkout, namespace: Option<&str>) -> Result<Desired, Vec<String>> {
     let mut gathered = Gathered::default();
-    for file in &checkout.files {
+    for file in checkout.files.iter().filter(|file| !is_template(&file.path)) {
         read_stream(&file.path, &file.text, &mut gathered);
     }
     let mut findings: Vec<String> = gathered.errors.iter().map(ToString::to_string).collect();

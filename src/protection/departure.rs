@@ -34,7 +34,8 @@ pub enum Remnant {
     Unbound,
     /// The root policy is gone.
     Gone,
-    /// The root policy is gone, and what it was rendered from is there and asks for none in its place: `installMode: none`.
+    /// The root policy is gone, and what it was rendered from is there: somebody deleted it, or it is rendered no more, and none
+    /// installs Velero in its place (`installMode: none`).
     Dropped,
     /// The root policy gave way to another one of the same configuration, which installs Velero in another way.
     Replaced,

@@ -2,20 +2,30 @@
 
 use serde_json::Value;
 
-use crate::api::object::Manifest;
+use crate::api::object::{GroupVersionKind, Manifest};
 
 /// The namespace that `MultiClusterHub` manages for its component `cluster-backup`.
-const HUB_BACKUP_NAMESPACE: &str = "open-cluster-management-backup";
+pub const HUB_BACKUP_NAMESPACE: &str = "open-cluster-management-backup";
 const COMPONENT: &str = "cluster-backup";
+const GROUP: &str = "operator.open-cluster-management.io";
+const KIND: &str = "MultiClusterHub";
+
+/// The kind of the object by which Advanced Cluster Management is installed on a hub.
+pub fn multi_cluster_hub() -> GroupVersionKind {
+    GroupVersionKind::new(&format!("{GROUP}/v1"), KIND)
+}
 
 /// Why Velero must not be installed in `backup_namespace` of a cluster with these `MultiClusterHub` objects:
 /// while the component `cluster-backup` is off, the hub's operator uninstalls OADP there and deletes the
 /// namespace. The hub's operator would undo the policy, so this is found before anything is applied.
-pub fn multi_cluster_hub_conflict(backup_namespace: &str, hubs: &[Manifest]) -> Option<String> {
+pub fn multi_cluster_hub_conflict<'a>(
+    backup_namespace: &str,
+    hubs: impl IntoIterator<Item = &'a Manifest>,
+) -> Option<String> {
     if backup_namespace != HUB_BACKUP_NAMESPACE {
         return None;
     }
-    let hub = hubs.iter().find(|hub| is_hub(hub) && !has_cluster_backup(hub))?;
+    let hub = hubs.into_iter().find(|hub| is_hub(hub) && !has_cluster_backup(hub))?;
     let name = hub.name().unwrap_or_default();
     let namespace = hub.namespace().unwrap_or_default();
     Some(format!(
@@ -26,7 +36,7 @@ pub fn multi_cluster_hub_conflict(backup_namespace: &str, hubs: &[Manifest]) -> 
 }
 
 fn is_hub(object: &Manifest) -> bool {
-    object.gvk().same_kind("operator.open-cluster-management.io", "MultiClusterHub")
+    object.gvk().same_kind(GROUP, KIND)
 }
 
 fn has_cluster_backup(hub: &Manifest) -> bool {

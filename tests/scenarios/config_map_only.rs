@@ -359,6 +359,53 @@ async fn what_a_user_wrote_stays_and_what_was_rendered_is_kept_in_step() {
     world.stop().await;
 }
 
+/// What the hub renders and somebody edits by hand is put right before any cluster feels it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_by_hand_takes_nothing_from_a_cluster() {
+    let world = configured(&["c1"], &[("onDelete", "remove")]).await;
+    protect(&world, "c1").await;
+    let made = world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.unwrap();
+    let placement = "acm-app-backup-placement";
+    let as_rendered = world.hub.get("Placement", POLICIES, placement).await.unwrap()["spec"].clone();
+    let nobody =
+        json!([{"requiredClusterSelector": {"labelSelector": {"matchLabels": {"nobody": "has-it"}}}}]);
+    for (kind, name, spec) in [
+        ("Placement", placement, json!({"predicates": nobody})),
+        ("Policy", BACKUP, json!({"disabled": true})),
+        ("ConfigMap", ACCEPTED, json!(null)),
+    ] {
+        let patch = match kind {
+            "ConfigMap" => json!({"data": {"backupSchedule": "1 1 1 1 1"}}),
+            _ => json!({"spec": spec}),
+        };
+        let before = world.hub.get(kind, POLICIES, name).await.unwrap();
+        world.hub.merge(kind, POLICIES, name, &patch).await;
+        world
+            .hub
+            .wait(&format!("the edit of {kind} {name} to be taken back"), kind, Some(POLICIES), |objects| {
+                let now = objects.get(name)?;
+                (now["spec"] == before["spec"] && now["data"] == before["data"]).then_some(())
+            })
+            .await;
+    }
+    world.event(POLICIES, placement, "EditedByHand", "change the ConfigMap instead").await;
+    world.hub.delete("Policy", POLICIES, BACKUP).await;
+    world
+        .hub
+        .wait("the policy to be made again", "Policy", Some(POLICIES), |policies| {
+            policies.get(BACKUP).map(|_| ())
+        })
+        .await;
+    assert_eq!(world.hub.get("Placement", POLICIES, placement).await.unwrap()["spec"], as_rendered);
+
+    // A change that counts comes after them, on the same Schedule.
+    world.configure(&[("backupSchedule", Some("20 */3 * * *"))]).await;
+    world.schedule_has(SCHEDULE, "20 */3 * * *").await;
+    let now = world.clusters["c1"].get("Schedule", VELERO, SCHEDULE).await.unwrap();
+    assert_eq!(now["metadata"]["uid"], made["metadata"]["uid"]);
+    world.stop().await;
+}
+
 /// Where the ConfigMap goes, or asks for nothing any more, the policies go, and nothing on any cluster.
 async fn leaving(unlabel: bool) {
     let world = configured(&["c1"], &[]).await;

@@ -137,6 +137,7 @@ async fn the_hub_itself_may_do_no_more_than_it_needs() {
             ("create", policy, "policies", "c1"),
             ("patch", policy, "policies/status", "c1"),
             ("create", "", "secrets", "flotilla"),
+            ("watch", "operator.open-cluster-management.io", "multiclusterhubs", ""),
         ],
         true,
     )
@@ -155,6 +156,7 @@ async fn the_hub_itself_may_do_no_more_than_it_needs() {
             ("create", "", "serviceaccounts/token", "policies"),
             ("impersonate", "", "serviceaccounts", "policies"),
             ("patch", cluster, "managedclusters", ""),
+            ("patch", "operator.open-cluster-management.io", "multiclusterhubs", ""),
             ("create", cluster, "managedclustersetbindings", "policies"),
             ("update", policy, "policies", ""),
             ("create", "rbac.authorization.k8s.io", "clusterroles", ""),

@@ -31,6 +31,7 @@ mod dry_runs;
 mod existing_velero;
 mod getting_started;
 mod hooks;
+mod hub_itself;
 mod installing;
 mod joining;
 mod kinds;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use git2::{Oid, Repository, Signature};
+use russh::keys::PrivateKey;
+use russh::keys::ssh_key::{HashAlg, LineEnding};
 
 /// The branch that is committed to.
 const BRANCH: &str = "refs/heads/main";
@@ -62,6 +64,33 @@ impl SourceRepository {
         let parents: Vec<_> = parent.iter().collect();
         let commit =
             self.repository.commit(Some(BRANCH), &author, &author, "change", &tree, &parents).unwrap();
+        format!("main@sha1:{commit}")
+    }
+
+    /// Puts the branch back to an earlier commit, as it is shown.
+    pub fn set_head(&self, revision: &str) {
+        let commit = Oid::from_str(revision.trim_start_matches("main@sha1:")).unwrap();
+        self.repository.reference(BRANCH, commit, true, "back").unwrap();
+    }
+
+    /// The same with a signature, as `git commit -S` makes it with `gpg.format=ssh`.
+    pub fn commit_signed(&self, key: &PrivateKey) -> String {
+        self.commit_signed_with(|text| {
+            key.sign("git", HashAlg::Sha512, text.as_bytes()).unwrap().to_pem(LineEnding::LF).unwrap()
+        })
+    }
+
+    /// The same with a signature of any kind over the text of the commit.
+    pub fn commit_signed_with(&self, sign: impl Fn(&str) -> String) -> String {
+        let tree = self.repository.find_tree(self.tree("")).unwrap();
+        let author = Signature::now("Test", "test@example.org").unwrap();
+        let parent = self.repository.find_reference(BRANCH).ok().map(|found| found.peel_to_commit().unwrap());
+        let parents: Vec<_> = parent.iter().collect();
+        let text =
+            self.repository.commit_create_buffer(&author, &author, "change\n", &tree, &parents).unwrap();
+        let text = std::str::from_utf8(&text).unwrap();
+        let commit = self.repository.commit_signed(text, sign(text).trim_end(), None).unwrap();
+        self.repository.reference(BRANCH, commit, true, "change").unwrap();
         format!("main@sha1:{commit}")
     }
 

@@ -3,34 +3,58 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use russh::keys::ssh_key::LineEnding;
-use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
+use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData, RsaKeypair};
 use russh::keys::{PrivateKey, PublicKey};
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId};
 
 use super::repository::answers;
 
-fn key(seed: u8) -> PrivateKey {
+/// A key that signs and logs in, another one for each seed.
+pub fn key(seed: u8) -> PrivateKey {
     PrivateKey::new(KeypairData::Ed25519(Ed25519Keypair::from_seed(&[seed; 32])), "test").unwrap()
+}
+
+/// The same of RSA.
+pub fn rsa_key(seed: u8) -> PrivateKey {
+    let pair = RsaKeypair::random(&mut ChaCha20Rng::from_seed([seed; 32]), 2048).unwrap();
+    PrivateKey::new(KeypairData::Rsa(pair), "test").unwrap()
+}
+
+/// A private key as a person has it in a file.
+pub fn in_a_file(key: &PrivateKey) -> String {
+    key.to_openssh(LineEnding::LF).unwrap().to_string()
+}
+
+/// A public key as it stands in `allowed_signers` and `known_hosts`.
+pub fn public(key: &PrivateKey) -> String {
+    key.public_key().to_openssh().unwrap()
 }
 
 /// A private key as a person has it in a file.
 pub fn identity(seed: u8) -> String {
-    key(seed).to_openssh(LineEnding::LF).unwrap().to_string()
+    in_a_file(&key(seed))
 }
 
 /// The line of a host in `known_hosts`.
 pub fn known_host(port: u16, seed: u8) -> String {
-    format!("[localhost]:{port} {}\n", key(seed).public_key().to_openssh().unwrap())
+    format!("[localhost]:{port} {}\n", public(&key(seed)))
 }
 
 /// Starts one whose own key has the seed `host`, for who has the key of the seed `guest`; answers its port.
 pub async fn serve(repository: PathBuf, host: u8, guest: u8) -> u16 {
-    let config = Arc::new(server::Config { keys: vec![key(host)], ..server::Config::default() });
+    serve_with(repository, key(host), &key(guest)).await
+}
+
+/// The same with keys of any kind.
+pub async fn serve_with(repository: PathBuf, host: PrivateKey, guest: &PrivateKey) -> u16 {
+    let config = Arc::new(server::Config { keys: vec![host], ..server::Config::default() });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let guest = key(guest).public_key().clone();
+    let guest = guest.public_key().clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let handler = Guard { repository: repository.clone(), guest: guest.clone() };

@@ -45,6 +45,7 @@ pub fn resource(kind: &str) -> (ApiResource, bool) {
         "ManagedClusterSetBinding" => {
             ("cluster.open-cluster-management.io/v1beta2", "managedclustersetbindings", true)
         }
+        "MultiClusterHub" => ("operator.open-cluster-management.io/v1", "multiclusterhubs", true),
         "Placement" => ("cluster.open-cluster-management.io/v1beta1", "placements", true),
         "PlacementDecision" => ("cluster.open-cluster-management.io/v1beta1", "placementdecisions", true),
         "PlacementBinding" => ("policy.open-cluster-management.io/v1", "placementbindings", true),

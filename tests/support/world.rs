@@ -101,17 +101,21 @@ impl World {
         let stage = Arc::new(Stage::start(hubs.len(), &all, &bare).await);
         let mut worlds = Vec::new();
         for (number, names) in hubs.iter().enumerate() {
-            let mut clusters = BTreeMap::new();
-            for name in *names {
-                clusters.insert((*name).to_owned(), User::new(stage.kubeconfig(name)).await);
-            }
-            let directory = tempfile::tempdir().unwrap();
-            let kubeconfig = stage.hub_kubeconfig(&hub_name(number)).await;
-            std::fs::write(directory.path().join("hub.kubeconfig"), kubeconfig).unwrap();
-            let hub = User::new(stage.kubeconfig(&hub_name(number))).await;
-            worlds.push(Self { stage: Arc::clone(&stage), hub, clusters, process: None, directory });
+            worlds.push(Self::on(&stage, &hub_name(number), names).await);
         }
         worlds
+    }
+
+    /// On a stage that stands already: a server that is the hub, with clusters that have not joined.
+    pub async fn on(stage: &Arc<Stage>, hub: &str, names: &[&str]) -> Self {
+        let mut clusters = BTreeMap::new();
+        for name in names {
+            clusters.insert((*name).to_owned(), User::new(stage.kubeconfig(name)).await);
+        }
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("hub.kubeconfig"), stage.hub_kubeconfig(hub).await).unwrap();
+        let hub = User::new(stage.kubeconfig(hub)).await;
+        Self { stage: Arc::clone(stage), hub, clusters, process: None, directory }
     }
 
     /// Joins a cluster as `flotilla cluster join` does.

@@ -3,6 +3,7 @@
 //! Takes a kubeconfig and references that templates ask for; gives look-up snapshots and the outcome of writes. Used by
 //! the hub and the cluster adapter alike. Must not touch: policies, placements, compliance.
 
+mod awaited;
 mod connection;
 mod error;
 mod impersonation;

@@ -23,7 +23,7 @@ pub enum Mode {
 pub type Written = Manifest;
 
 impl Connection {
-    async fn api(
+    pub(super) async fn api(
         &self,
         gvk: &GroupVersionKind,
         namespace: Option<&str>,
@@ -37,7 +37,11 @@ impl Connection {
         })
     }
 
-    fn written(&self, gvk: &GroupVersionKind, object: &DynamicObject) -> Result<Written, ApiError> {
+    pub(super) fn written(
+        &self,
+        gvk: &GroupVersionKind,
+        object: &DynamicObject,
+    ) -> Result<Written, ApiError> {
         let malformed = |message: String| ApiError::Malformed { server: self.server.clone(), message };
         let mut value = serde_json::to_value(object).map_err(|error| malformed(error.to_string()))?;
         if let Some(fields) = value.as_object_mut() {

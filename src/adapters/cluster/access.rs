@@ -20,7 +20,6 @@ pub const ACCOUNT: &str = "flotilla-hub";
 
 /// How long the cluster may take to fill in the token.
 const PATIENCE: Duration = Duration::from_secs(30);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// The account cannot be used.
 #[derive(Debug, Error)]
@@ -65,18 +64,14 @@ pub async fn token(connection: &Connection) -> Result<SecretString, AccessError>
         namespace: Some(ACCESS_NAMESPACE.to_owned()),
         name: ACCOUNT.to_owned(),
     };
-    let filled = async {
-        loop {
-            let found = connection.get(&key).await.map_err(|source| AccessError::Read { source })?;
-            let encoded =
-                found.as_ref().and_then(|secret| secret.text_at(&["data", "token"])).unwrap_or_default();
-            if !encoded.is_empty() {
-                return decoded(encoded);
-            }
-            tokio::time::sleep(BETWEEN_LOOKS).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, filled).await.unwrap_or(Err(AccessError::NoToken))
+    let filled = connection.until(&key, |secret| {
+        let encoded = secret.text_at(&["data", "token"]).filter(|encoded| !encoded.is_empty())?;
+        Some(decoded(encoded))
+    });
+    match tokio::time::timeout(PATIENCE, filled).await {
+        Ok(filled) => filled.map_err(|source| AccessError::Read { source })?,
+        Err(_) => Err(AccessError::NoToken),
+    }
 }
 
 fn decoded(encoded: &str) -> Result<SecretString, AccessError> {

@@ -6,29 +6,36 @@ use serde_json::{Map, Value, json};
 use super::{Hub, replicas};
 use crate::adapters::api_server::{ApiError, Mode};
 use crate::api::object::Manifest;
+use crate::api::ocm::names::RENDERED_CONTENT_ANNOTATION;
 use crate::pipeline::compare::changes;
+use crate::pipeline::sets::seal;
 
 /// Where Flotilla's own labels and annotations are.
 const OWN_PREFIX: &str = replicas::OWN_PREFIX;
 
-/// What the API server adds to an object, or another writer may: never compared.
-const NOT_RENDERED: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
-
 impl Hub {
     /// Writes a rendered object, if it differs from the one that is there; answers what was written. Labels and annotations of
-    /// others stay.
+    /// others stay. Where the API server fills in fields, the seal is set to what it made.
     pub async fn write_rendered(
         &self,
         existing: Option<&Manifest>,
         desired: &Manifest,
     ) -> Result<Option<Manifest>, ApiError> {
-        let Some(existing) = existing else {
-            return self.connection().create(desired, Mode::Real).await.map(Some);
+        let written = match existing {
+            None => self.connection().create(desired, Mode::Real).await?,
+            Some(existing) => match (difference(existing, desired), existing.key()) {
+                (Some(patch), Some(key)) => self.connection().merge(&key, &patch, Mode::Real).await?,
+                (None, _) | (_, None) => return Ok(None),
+            },
         };
-        let (Some(patch), Some(key)) = (difference(existing, desired), existing.key()) else {
-            return Ok(None);
-        };
-        self.connection().merge(&key, &patch, Mode::Real).await.map(Some)
+        match (seal::correction(desired, &written), written.key()) {
+            (Some(seal), Some(key)) => {
+                let patch = json!({"metadata": {"resourceVersion": written.resource_version(),
+                    "annotations": {RENDERED_CONTENT_ANNOTATION: seal}}});
+                self.connection().merge(&key, &patch, Mode::Real).await.map(Some)
+            }
+            (None, _) | (_, None) => Ok(Some(written)),
+        }
     }
 
     /// Deletes a rendered object that is not wanted any more.
@@ -42,6 +49,7 @@ impl Hub {
 
 /// The merge patch from what is there to what was rendered, with its precondition; `None` where nothing differs.
 fn difference(existing: &Manifest, desired: &Manifest) -> Option<Value> {
+    let desired = &seal::as_stored(desired, existing);
     let mut metadata = Map::new();
     for field in ["labels", "annotations"] {
         let path = ["metadata", field];
@@ -55,10 +63,7 @@ fn difference(existing: &Manifest, desired: &Manifest) -> Option<Value> {
     if let Some(wanted) = desired.at(&owners).filter(|wanted| existing.at(&owners) != Some(wanted)) {
         metadata.insert("ownerReferences".to_owned(), wanted.clone());
     }
-    let content = |of: &Manifest| -> Value {
-        let rendered = of.fields().iter().filter(|(name, _)| !NOT_RENDERED.contains(&name.as_str()));
-        Value::Object(rendered.map(|(name, value)| (name.clone(), value.clone())).collect())
-    };
+    let content = |of: &Manifest| Value::Object(seal::content(of));
     let mut patch = match changes(&content(existing), &content(desired)) {
         Some(Value::Object(patch)) => patch,
         Some(_) | None => Map::new(),

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::files::{has_manifests, is_hidden};
-use super::git::{Checkout, Fetched, GitError, Limits, blocking};
+use super::files::{is_hidden, is_read};
+use super::git::{Checkout, Fetched, GitError, Limits, Signed, blocking};
 use crate::pipeline::source::SourceFile;
 
 /// Looks at a directory, and reads it if it is not at the known revision.
@@ -48,7 +48,7 @@ fn read(path: &Path, limits: &Limits) -> Result<Checkout, GitError> {
     for byte in digest.finalize() {
         let _written = write!(revision, "{byte:02x}");
     }
-    Ok(Checkout { revision, files })
+    Ok(Checkout { revision, signed: Signed::NotAsked, files })
 }
 
 struct Reading<'r> {
@@ -77,7 +77,7 @@ impl Reading<'_> {
             let kind = std::fs::symlink_metadata(&path).map_err(unreadable(&path))?.file_type();
             if kind.is_dir() {
                 self.directory(&path)?;
-            } else if has_manifests(&path) {
+            } else if is_read(&self.shown(&path)) {
                 self.file(&path)?;
             }
         }

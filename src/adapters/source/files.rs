@@ -9,6 +9,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::api::object::{Manifest, ManifestError};
+use crate::pipeline::source::is_template;
 use crate::yaml::{self, Dialect};
 
 /// Where a document stands.
@@ -143,6 +144,11 @@ pub(super) fn has_manifests(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     matches!(extension, "yaml" | "yml" | "json") && !stem.eq_ignore_ascii_case("kustomization")
+}
+
+/// Whether a file of a source is read, by its path from the root: as manifests or as a template.
+pub(super) fn is_read(path: &str) -> bool {
+    has_manifests(Path::new(path)) || is_template(path)
 }
 
 /// Reads a stream of documents. One that is wrong does not hide the others.

@@ -24,6 +24,15 @@ pub struct ManagedCluster {
     pub other: Map<String, Value>,
 }
 
+impl ManagedCluster {
+    /// Whether it is the hub itself: Advanced Cluster Management labels it so, and calls it so where nobody chose another name.
+    pub fn is_hub_itself(&self) -> bool {
+        const LOCAL_CLUSTER: &str = "local-cluster";
+        self.metadata.labels.get(LOCAL_CLUSTER).is_some_and(|value| value == "true")
+            || self.metadata.name == LOCAL_CLUSTER
+    }
+}
+
 /// `ManagedCluster.spec`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]

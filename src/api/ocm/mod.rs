@@ -112,6 +112,8 @@ pub mod names {
     pub const PROTECT_LABEL: &str = "flotilla.dev/protect";
     /// On what the hub rendered: `<namespace>/<name>` of the ConfigMap. Copied to replicated policies with other annotations.
     pub const RENDERED_FROM_ANNOTATION: &str = "flotilla.dev/rendered-from";
+    /// On what is rendered from a ConfigMap: a digest of what the hub wrote, by which an edit by hand is seen.
+    pub const RENDERED_CONTENT_ANNOTATION: &str = "flotilla.dev/rendered-content";
     /// On a rendered PolicySet: why the newest version of its ConfigMap is not in force.
     pub const CONFIGURATION_FAULT_ANNOTATION: &str = "flotilla.dev/configuration-fault";
     /// On a rendered Policy: what becomes of what it made on a cluster that is deselected.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::files::{self, APP_FILE, APP_NAMESPACE, POLICY_DIRECTORY};
+use super::files::{self, APP_FILE, APP_NAMESPACE, CONFIGURATION_FILE, NAMESPACE_FILE, POLICY_NAMESPACE};
 use super::watching::{Watching, all};
 use crate::adapters::api_server::{ApiError, Connection, Mode, Snapshot};
 use crate::adapters::hub::HubKind;
@@ -18,6 +18,7 @@ use crate::cli::hub_access::{api_failure, deaf};
 use crate::cli::stand_in::StandIn;
 use crate::cli::{output, status};
 use crate::controller::prepare;
+use crate::pipeline::sets;
 use crate::sim::server::Server;
 use crate::sim::stage::HUB;
 
@@ -58,11 +59,18 @@ impl<'a> Story<'a> {
             self.directory.display()
         ))?;
         gesture(
-            "The policy sets, their placements and the configuration go to the hub:",
+            "A namespace on the hub, which may use the clusters of the set `default`:",
             HUB,
-            &format!("apply -k {POLICY_DIRECTORY}"),
+            &format!("apply -f {NAMESPACE_FILE}"),
         )?;
-        self.apply(&self.fleet.hub, &files::policies()?).await?;
+        self.apply(&self.fleet.hub, &files::namespace()?).await?;
+        gesture(
+            "One ConfigMap says what is backed up, when and where to; the hub makes policies of it:",
+            HUB,
+            &format!("apply -f {CONFIGURATION_FILE}"),
+        )?;
+        self.apply(&self.fleet.hub, &files::configuration()?).await?;
+        self.within(&hub, "the policies that the hub makes of the ConfigMap", self.rendered(&hub)).await?;
 
         gesture("An app runs on c1:", "c1", &format!("apply -f {APP_FILE}"))?;
         self.apply(&self.connect("c1").await?, &files::app()?).await?;
@@ -185,6 +193,25 @@ impl<'a> Story<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Waits until what is rendered from the ConfigMap is there: the bindings come last.
+    async fn rendered(&self, hub: &Watching) -> Result<(), Failure> {
+        let kinds = [HubKind::Policy, HubKind::PolicySet, HubKind::Placement, HubKind::PlacementBinding];
+        hub.until(|snapshot| {
+            let made = kinds.map(|kind| {
+                let gvk = kind.gvk();
+                let objects = all(snapshot, &gvk.api_version(), &gvk.kind, Some(POLICY_NAMESPACE));
+                (gvk.kind, objects.iter().filter(|object| sets::is_rendered_by(object)).count())
+            });
+            let [.., (_, sets), (_, placements), (_, bindings)] = &made;
+            if *sets == 0 || bindings < placements || placements < sets {
+                return Ok(None);
+            }
+            let counted: Vec<String> = made.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            self.progress("made of it", &counted.join(", ")).map(Some)
+        })
+        .await
     }
 
     async fn first_backup(&self, hub: &Watching, c1: &Watching) -> Result<String, Failure> {

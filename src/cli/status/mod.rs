@@ -1,5 +1,6 @@
 //! `flotilla status`: which policy is compliant on which cluster, and why not.
 
+mod configurations;
 mod report;
 mod table;
 
@@ -11,16 +12,17 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::Notify;
 
+use self::configurations::ConfigurationReport;
 use self::report::{Report, SourceReport};
 use super::exit::{Exit, Failure, Outcome};
 use super::hub_access::hub_failure;
 use super::output::{self, Format, Structured};
 use super::signals::Signals;
 use super::values;
-use crate::adapters::api_server::{Change, Listener, WatchState};
+use crate::adapters::api_server::{Change, Ensured, Listener, WatchState};
 use crate::adapters::hub::Hub;
 use crate::clock;
-use crate::controller::prepare;
+use crate::controller::{configuration, prepare};
 use crate::pipeline::render::lookup::Lookup;
 use crate::pipeline::source::SOURCE_LABEL;
 
@@ -36,7 +38,7 @@ Examples:
 
 Exit codes: 0 whatever the compliance, 2 the hub cannot be read.";
 
-/// Show compliance: clusters by policies, what is wrong, and why a cluster is selected or not
+/// Show compliance: clusters by policies, what is wrong, why a cluster is selected or not, and which configurations are in force
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -68,15 +70,18 @@ pub(crate) async fn run(options: Options) -> Outcome {
     if let Err(reason) = hub.watch_source_records(SOURCE_LABEL).await {
         tracing::warn!(reason, "the records of sources cannot be read and are left out");
     }
+    if let Err(error) = hub.watch_protected().await {
+        tracing::warn!(%error, "the configurations cannot be read and are left out");
+    }
     // From here on the snapshots hold the scores of add-ons, if a Placement asks for them.
     prepare::fleet_of(&hub, clock::now()).await;
     if !options.watch {
-        output::data(&text(&look(&hub, &options)?, &options)?)?;
+        output::data(&text(&look(&hub, &options).await?, &options)?)?;
         return Ok(Exit::Success);
     }
     let mut shown = None;
     loop {
-        let report = look(&hub, &options)?;
+        let report = look(&hub, &options).await?;
         if shown.as_ref() != Some(&report) {
             if options.output == Format::Table {
                 output::clear_screen()?;
@@ -108,10 +113,17 @@ fn telling(changed: Arc<Notify>) -> Listener {
     })
 }
 
-fn look(hub: &Hub, options: &Options) -> Result<Report, Failure> {
+async fn look(hub: &Hub, options: &Options) -> Result<Report, Failure> {
+    let protected = configurations::protected(hub);
+    let needed =
+        protected.iter().filter_map(|config_map| Some(configuration::needs(config_map.namespace()?)));
+    if let Ensured::Disconnected(reason) = hub.connection().ensure(&needed.collect()).await {
+        tracing::warn!(reason, "what stands beside the configurations is not known");
+    }
     let snapshot = hub.connection().snapshot();
     let only: BTreeSet<String> = options.clusters.iter().cloned().collect();
     let mut report = Report::of(&snapshot, clock::now());
+    report.configurations = ConfigurationReport::all(&protected, &snapshot);
     report.sources = SourceReport::all(&hub.source_records());
     if let Some(unknown) = only.iter().find(|name| !report.knows(name)) {
         return Err(Failure::new(format!(

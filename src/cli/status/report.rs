@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::configurations::ConfigurationReport;
 use crate::adapters::hub::HubKind;
 use crate::api::object::Manifest;
 use crate::api::ocm;
@@ -25,10 +26,13 @@ pub(super) struct Report {
     pub(super) policies: Vec<PolicyReport>,
     pub(super) policy_sets: Vec<SetReport>,
     pub(super) placements: Vec<PlacementReport>,
+    /// ConfigMaps that ask for protection.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) configurations: Vec<ConfigurationReport>,
     /// Sources whose objects are applied to the hub.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) sources: Vec<SourceReport>,
-    /// Objects of the hub that cannot be read.
+    /// Objects of the hub that cannot be read, or were changed by hand where the hub renders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) malformed: Vec<String>,
 }
@@ -147,6 +151,7 @@ impl Report {
                 .collect(),
             policy_sets: set_reports(hub),
             placements: fleet.placements().filter_map(|name| placement_report(&fleet, name, now)).collect(),
+            configurations: Vec::new(),
             sources: Vec::new(),
             malformed: effects.malformed.iter().map(|(_, error)| error.to_string()).collect(),
         }

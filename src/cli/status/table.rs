@@ -19,6 +19,7 @@ pub(super) fn text(report: &Report, why: bool) -> String {
         messages(report),
         sets(report),
         placements(report, why),
+        configurations(report),
         sources(report),
         malformed(report),
     ];
@@ -137,11 +138,25 @@ fn one_placement(placement: &PlacementReport, why: bool) -> String {
     text
 }
 
+fn configurations(report: &Report) -> String {
+    let mut text = String::new();
+    for configuration in &report.configurations {
+        let _written = writeln!(text, "{}", configuration.sentence());
+        for finding in configuration.findings.iter().chain(&configuration.warnings) {
+            let finding = finding.split_whitespace().collect::<Vec<_>>().join(" ");
+            let _written = writeln!(text, "    {finding}");
+        }
+    }
+    text
+}
+
 fn sources(report: &Report) -> String {
     let mut text = String::new();
     for SourceReport { name, record } in &report.sources {
         let applied = if record.revision.is_empty() { "nothing yet" } else { &record.revision };
-        let _written = writeln!(text, "source {name} ({}): {applied}", record.address);
+        let signed =
+            if record.signer.is_empty() { String::new() } else { format!(", signed by {}", record.signer) };
+        let _written = writeln!(text, "source {name} ({}): {applied}{signed}", record.address);
         if !record.error.is_empty() {
             let _written = if record.seen == record.revision {
                 writeln!(text, "  not applied as it is:")

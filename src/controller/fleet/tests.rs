@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::object::GroupVersionKind;
+use crate::pipeline::sets::seal;
 
 fn now() -> Timestamp {
     "2026-01-05T10:30:20Z".parse().unwrap()
@@ -162,8 +163,66 @@ fn a_malformed_object_is_reported_and_changes_nothing() {
     let broken = json!({"metadata": {}, "spec": {"predicates": "all"}});
     let effects = put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(broken));
     assert_eq!(effects.malformed.len(), 1);
-    assert_eq!(effects.malformed[0].1.name, "p/backup");
+    assert!(effects.malformed[0].1.to_string().starts_with("failed to read Placement \"p/backup\": "));
     assert_eq!(fleet.placed_clusters(&install()), BTreeSet::from(["c1".to_owned()]));
+}
+
+/// An object that the hub rendered, perhaps with another spec than that.
+fn rendered(fields: Value, spec: Option<Value>) -> Value {
+    let mut fields = fields;
+    fields["apiVersion"] = json!("x/v1");
+    fields["kind"] = json!("X");
+    fields["metadata"]["annotations"]["flotilla.dev/rendered-from"] = json!("p/hdr-app-configmap");
+    let mut sealed = seal::sealed(Manifest::parse(fields).unwrap()).to_value();
+    if let Some(spec) = spec {
+        sealed["spec"] = spec;
+    }
+    sealed
+}
+
+/// The hub is about to take it back: following it for that long would cost the cluster its Schedule.
+#[test]
+fn what_was_edited_by_hand_counts_for_nothing() {
+    let mut fleet = fleet(None);
+    cluster(&mut fleet, "c1", &json!({"acm-pv-dr": "backup"}));
+    let mut put_placement = |spec: Option<Value>| {
+        put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(rendered(backup_placement(None), spec)))
+    };
+    put_placement(None);
+    let effects = put_placement(Some(json!({"clusterSets": []})));
+    assert!(effects.evaluate.is_empty() && effects.placements.is_empty());
+    let told = effects.malformed[0].1.to_string();
+    assert!(told.starts_with("Placement p/backup is rendered from ConfigMap hdr-app-configmap"), "{told}");
+    assert!(put_placement(Some(json!({"clusterSets": []}))).malformed.is_empty(), "it is told once");
+    assert!(put_placement(None).malformed.is_empty());
+    assert_eq!(fleet.placed_clusters(&install()), names(&["c1"]));
+
+    // A policy keeps what it asked for.
+    let policy = json!({"metadata": {}, "spec": {"disabled": false, "policy-templates": []}});
+    put(&mut fleet, HubKind::Policy, Some("p"), "install", Some(rendered(policy.clone(), None)));
+    let spec = json!({"disabled": true, "policy-templates": []});
+    put(&mut fleet, HubKind::Policy, Some("p"), "install", Some(rendered(policy, Some(spec))));
+    assert_eq!(fleet.placed_clusters(&install()), names(&["c1"]));
+}
+
+/// A process that finds the edit when it starts knows no earlier version: nothing is removed on its account.
+#[test]
+fn what_was_edited_while_nobody_looked_takes_nothing_away() {
+    let mut fleet = fleet(None);
+    put(&mut fleet, HubKind::Placement, Some("p"), "backup", None);
+    cluster(&mut fleet, "c1", &json!({"acm-pv-dr": "backup"}));
+    let edited = rendered(backup_placement(None), Some(json!({"clusterSets": []})));
+    put(&mut fleet, HubKind::Placement, Some("p"), "backup", Some(edited));
+    assert!(fleet.doubt(&install()).is_some_and(|doubt| doubt.contains("taken back")));
+    let effects = put(
+        &mut fleet,
+        HubKind::Placement,
+        Some("p"),
+        "backup",
+        Some(rendered(backup_placement(None), None)),
+    );
+    assert!(effects.evaluate.contains_key("c1"), "what was held is looked at again");
+    assert_eq!((fleet.doubt(&install()), fleet.placed_clusters(&install())), (None, names(&["c1"])));
 }
 
 fn placement(spec: &Value) -> Value {

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::configuration::config_maps;
 use super::super::contention::claims_of;
 use super::super::evaluate::{CheckState, Evaluated};
 use super::super::fleet::{Assignment, Fleet};
 use super::super::prepare::{self, KnownCompliance, Link, Origin, Plain, Request, Sight};
-use super::super::sets::config_maps;
 use super::prospect::Imagining;
 use crate::adapters::api_server::Ensured;
 use crate::adapters::hub::Hub;
 use crate::api::object::Manifest;
 use crate::api::ocm::cluster::ManagedCluster;
-use crate::api::ocm::names;
-use crate::api::ocm::policy::Policy;
 use crate::clock;
 use crate::pipeline::config::CONFIG_MAP_NAME;
 use crate::pipeline::plan::collisions::Claims;

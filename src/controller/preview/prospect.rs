@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::super::configuration::{self, config_maps};
 use super::super::fleet::{Effects, Fleet};
 use super::super::prepare::{self, Sight};
-use super::super::sets::{config_maps, decide_in};
 use crate::adapters::api_server::Ensured;
 use crate::adapters::hub::{Hub, HubKind};
 use crate::adapters::source::{is_namespaced, plural};
@@ -81,7 +81,8 @@ impl Prospect {
             prospect.put(&mut change, &snapshot, object);
         }
         for namespace in &namespaces {
-            let decision = decide_in(change.overlay.over(snapshot.clone()).as_ref(), namespace)
+            let decision = configuration::read(change.overlay.over(snapshot.clone()).as_ref(), namespace)
+                .map(|configuration| configuration.decision)
                 .map_err(|reason| format!("failed to look at namespace {namespace} of the hub: {reason}"))?;
             prospect.faults.extend(decision.complaint());
             prospect.warnings.extend(decision.occupied());

@@ -8,7 +8,6 @@ use crate::adapters::api_server::{ApiError, Ensured};
 use crate::adapters::cluster::{self, Pushed};
 use crate::adapters::hub::EventKind;
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
-use crate::api::ocm::names;
 use crate::api::ocm::policy::Policy;
 use crate::clock;
 use crate::pipeline::config::CONFIG_MAP_NAME;
@@ -59,8 +58,7 @@ impl Worker {
                 } else {
                     // Nobody wants it any more: another configuration may have what is left.
                     self.forget_claims(key);
-                    "its ConfigMap is gone, asks for nothing any more, or asks for another policy in its place: what this \
-                     one made stays"
+                    "it is rendered no more: onDelete is keep, or its ConfigMap is still there, and what it made stays"
                 };
                 self.announce_doubt(key, policy.as_deref(), &replica, reason).await;
                 return Ok(Outcome::Settled);

@@ -205,7 +205,12 @@ impl Reading<'_> {
         let installs = mode != Some(InstallMode::Existing);
         let velero_namespace = self.read("backupNS", values::namespace);
         let application_name = self.read("dpaName", values::object_name);
-        let channel = self.read("channel", values::channel);
+        let channel = match (self.data.contains_key("channel"), mode) {
+            (true, _) => self.read("channel", values::channel),
+            (false, Some(InstallMode::Oadp) | None) => self.read("channel", values::default_channel),
+            // Nothing is installed from it.
+            (false, Some(InstallMode::Velero | InstallMode::Existing)) => None,
+        };
         let package = self.read("subscriptionName", values::object_name);
         let version = self.read("veleroVersion", values::velero_version);
         let credentials_name = self.read("dpaBackupCloudCredentialsName", values::object_name);

@@ -76,13 +76,32 @@ pub(super) fn name_prefix(subject: &mut Subject<'_>) -> Option<NamePrefix> {
     None
 }
 
+/// Channels that only operator catalogs of years ago have.
+const OBSOLETE_CHANNELS: [&str; 3] = ["stable-1.0", "stable-1.1", "stable-1.2"];
+/// Where the channels of a catalog are seen.
+const CHANNELS_OF_A_CATALOG: &str = "`kubectl get packagemanifest redhat-oadp-operator -o jsonpath='{.status.channels[*].name}'` on a cluster names those of its \
+     catalog";
+
+/// The channel that is taken where none is written. It is that of the policies that users have, and today's catalogs lack it.
+pub(super) fn default_channel(subject: &mut Subject<'_>) -> Option<Channel> {
+    let message = format!(
+        "is left out, and the operator is then asked for in {}, a channel that newer operator catalogs no longer have",
+        subject.text
+    );
+    let finding = subject
+        .finding(Fault::Obsolete, message)
+        .hint(format!("write one, for example channel: stable-1.5; {CHANNELS_OF_A_CATALOG}"));
+    subject.report(finding);
+    Some(Channel::checked(subject.text))
+}
+
 pub(super) fn channel(subject: &mut Subject<'_>) -> Option<Channel> {
     if subject.text.is_empty() || subject.text.contains(char::is_whitespace) {
         let expected = Form::Channel.expected();
         subject.invalid("is not the name of an operator channel", expected, "for example stable-1.5");
         return None;
     }
-    if matches!(subject.text, "stable-1.0" | "stable-1.1" | "stable-1.2") {
+    if OBSOLETE_CHANNELS.contains(&subject.text) {
         let finding = subject
             .finding(Fault::Obsolete, "is an obsolete channel that newer operator catalogs no longer have")
             .found(subject.text)

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::parameters::Parameters;
 use super::prefixes;
 use super::rendering::{KINDS, rank, render};
+use super::seal;
 use super::settings::{self, Settings};
 use super::templates::{Overrides, is_template_name};
 use crate::api::object::{GroupVersionKind, Manifest, ObjectKey};
@@ -271,7 +272,7 @@ impl Version {
                     annotations.extend(departure.clone());
                     annotations.extend(destructive.clone());
                 }
-                owned(&annotated(&object, &annotations), source)
+                seal::sealed(owned(&annotated(&object, &annotations), source))
             })
             .collect()
     }

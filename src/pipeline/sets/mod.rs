@@ -14,6 +14,7 @@ mod parameters;
 mod prefix_tests;
 mod prefixes;
 mod rendering;
+pub mod seal;
 mod settings;
 mod templates;
 #[cfg(test)]

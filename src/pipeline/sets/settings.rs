@@ -7,9 +7,7 @@ use serde_json::Value;
 use super::parameters::Parameters;
 use super::prefixes;
 use super::velero::{self, Wanted};
-use crate::pipeline::config::types::{
-    BackupNameStyle, InstallMode, OnDelete, OnDeselect, StoragePrefixStyle,
-};
+use crate::pipeline::config::types::{BackupNameStyle, OnDelete, OnDeselect, StoragePrefixStyle};
 use crate::pipeline::config::{
     CONFIG_MAP_NAME, Config, Installation, KEYS, Severity, with_aliases, with_defaults,
 };

@@ -46,7 +46,8 @@ pub enum AddressError {
     },
     /// A parameter that does not exist.
     #[error(
-        "failed to read the source {address}: there is no parameter {parameter:?}; known are ref, name, namespace and secret"
+        "failed to read the source {address}: there is no parameter {parameter:?}; known are ref, name, namespace, secret and \
+         verify"
     )]
     Parameter {
         /// The address without credentials and parameters.
@@ -67,6 +68,8 @@ pub struct SourceAddress {
     pub namespace: Option<String>,
     /// Name of the Secret with the credentials.
     pub secret: Option<String>,
+    /// Name of the Secret with the keys, one of which must have signed a commit.
+    pub verify: Option<String>,
 }
 
 /// A repository or a directory.
@@ -219,8 +222,9 @@ impl SourceAddress {
             }
             Some(_) => return Err(AddressError::Scheme { address: reader.address }),
         };
-        let name = parameters.name.unwrap_or_else(|| DEFAULT_NAME.to_owned());
-        Ok(Self { name, origin, namespace: parameters.namespace, secret: parameters.secret })
+        let name = parameters.name.clone().unwrap_or_else(|| DEFAULT_NAME.to_owned());
+        let Parameters { namespace, secret, verify, .. } = parameters;
+        Ok(Self { name, origin, namespace, secret, verify })
     }
 }
 
@@ -234,6 +238,7 @@ struct Parameters {
     name: Option<String>,
     namespace: Option<String>,
     secret: Option<String>,
+    verify: Option<String>,
 }
 
 struct Reader {
@@ -261,6 +266,8 @@ impl Reader {
                 "namespace" => return Err(self.part("namespace", dns::LABEL_RULE)),
                 "secret" if dns::is_subdomain(&value) => parameters.secret = Some(value),
                 "secret" => return Err(self.part("secret", dns::SUBDOMAIN_RULE)),
+                "verify" if dns::is_subdomain(&value) => parameters.verify = Some(value),
+                "verify" => return Err(self.part("verify", dns::SUBDOMAIN_RULE)),
                 other => {
                     let parameter = other.to_owned();
                     return Err(AddressError::Parameter { address: self.address.clone(), parameter });
@@ -274,7 +281,8 @@ impl Reader {
         if path.is_empty() {
             return Err(self.part("the directory", "a path"));
         }
-        if parameters.reference.is_some() || parameters.secret.is_some() {
+        let git_only = [&parameters.reference, &parameters.secret, &parameters.verify];
+        if git_only.into_iter().any(Option::is_some) {
             return Err(self.part("the parameters of a directory", "name and namespace alone"));
         }
         Ok(Origin::Directory(path.to_owned()))
@@ -351,11 +359,17 @@ mod tests {
         ] {
             assert_eq!(read(text).to_string(), shown, "{text}");
         }
-        let commit =
-            read("git+https://h/r?ref=0123456789ABCDEF0123456789abcdef01234567&name=a&secret=s&namespace=n");
+        let commit = read(
+            "git+https://h/r?ref=0123456789ABCDEF0123456789abcdef01234567&name=a&secret=s&namespace=n&verify=v",
+        );
         assert_eq!(
-            (commit.name.as_str(), commit.secret.as_deref(), commit.namespace.as_deref()),
-            ("a", Some("s"), Some("n"))
+            (
+                commit.name.as_str(),
+                commit.secret.as_deref(),
+                commit.namespace.as_deref(),
+                commit.verify.as_deref()
+            ),
+            ("a", Some("s"), Some("n"), Some("v"))
         );
         let Origin::Git(place) = commit.origin else { panic!("a repository") };
         assert_eq!(place.reference, Reference::Commit("0123456789abcdef0123456789abcdef01234567".to_owned()));
@@ -382,6 +396,8 @@ mod tests {
             ("git+file://r", "the repository must be"),
             ("dir://", "the directory must be"),
             ("dir:///a?ref=main", "the parameters of a directory"),
+            ("dir:///a?verify=v", "the parameters of a directory"),
+            ("git+https://h/r?verify=A", "verify must be"),
             ("", "the directory must be"),
             ("git+https://h/r\n", "it must be"),
         ] {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::inventory::Identity;
+use super::templates;
 use crate::api::dns;
 use crate::api::object::Manifest;
 use crate::api::ocm::cluster::ManagedClusterSetBinding;
@@ -40,7 +41,7 @@ const SERVER_METADATA: [&str; 7] = [
     "selfLink",
 ];
 
-/// A file of a source that may hold manifests.
+/// A file of a source that may hold manifests, or a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
     /// Its path from the root of the source.
@@ -93,7 +94,7 @@ pub fn validate(
     namespace: Option<&str>,
 ) -> Result<Desired, Vec<String>> {
     let mut findings = Vec::new();
-    for file in files {
+    for file in files.iter().filter(|file| !templates::is_template(&file.path)) {
         for finding in lint::lint(&file.text, &lint::Options::default()) {
             // Whoever read the objects has told already which documents are no YAML.
             match (finding.rule, finding.level()) {
@@ -126,7 +127,26 @@ pub fn validate(
     if wanted.len() > MOST_OBJECTS {
         findings.push(format!("there are {} objects; a source may have {MOST_OBJECTS}", wanted.len()));
     }
-    findings.extend(settings(&wanted, &places));
+    match templates::config_maps(files, &wanted) {
+        Ok(made) => {
+            for (identity, manifest) in made {
+                if let Some(first) = places.get(&identity) {
+                    findings
+                        .push(format!("templates/: they become {identity}, which stands in {first} already"));
+                }
+                wanted.push((identity, manifest));
+            }
+        }
+        Err(finding) => findings.push(finding),
+    }
+    let faulty = settings(&wanted, &places);
+    // What is wrong with a setting is told once.
+    let rendering = if faulty.is_empty() { templates::faults(&wanted) } else { Vec::new() };
+    findings.extend(faulty);
+    findings.extend(rendering.into_iter().map(|(identity, fault)| {
+        let place = places.get(identity).map(String::as_str).unwrap_or_default();
+        format!("{place}: {identity}: {fault}")
+    }));
     if findings.is_empty() {
         wanted.sort_by_cached_key(|(identity, _)| (rank(identity), identity.clone()));
         Ok(Desired { objects: wanted })

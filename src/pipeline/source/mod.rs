@@ -9,9 +9,11 @@ mod contents;
 mod credentials;
 mod inventory;
 mod record;
+mod templates;
 
 pub use address::{AddressError, GitPlace, Origin, Reference, SourceAddress, Transport};
 pub use contents::{APPLIED_KINDS, Desired, SourceFile, SourceObject, validate};
 pub use credentials::{CredentialsError, GitCredentials};
 pub use inventory::{Entry, Identity, Inventory, InventoryError, Live, Removal, Steps, plan};
 pub use record::{Record, SOURCE_LABEL, record_name};
+pub use templates::is_template;

@@ -29,6 +29,9 @@ pub struct Record {
     pub revision: String,
     /// What was looked at last; another one than `revision` could not be applied.
     pub seen: String,
+    /// Who signed what is applied; empty where that is not asked.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub signer: String,
     /// Why the source is not applied as it is, one finding a line; empty when it is.
     pub error: String,
 }
@@ -41,6 +44,7 @@ impl Record {
             address: text("address"),
             revision: text("revision"),
             seen: text("seen"),
+            signer: text("signer"),
             error: text("error"),
         }
     }
@@ -53,7 +57,8 @@ impl Record {
     /// The `data` of the ConfigMap.
     pub fn data(&self, inventory: &Inventory) -> Result<Value, InventoryError> {
         Ok(json!({
-            "address": self.address, "revision": self.revision, "seen": self.seen, "error": self.error,
+            "address": self.address, "revision": self.revision, "seen": self.seen, "signer": self.signer,
+            "error": self.error,
             "inventory": inventory.to_text()?,
         }))
     }
@@ -92,6 +97,7 @@ mod tests {
             address: "dir:///a".to_owned(),
             revision: "r1".to_owned(),
             seen: "r2".to_owned(),
+            signer: "s".to_owned(),
             error: "e".to_owned(),
         };
         let config_map = Manifest::parse(json!({"apiVersion": "v1", "kind": "ConfigMap",

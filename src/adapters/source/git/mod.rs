@@ -2,10 +2,12 @@
 //!
 //! Takes a place, credentials and the commit that is known already; gives the files that may hold manifests. Only
 //! `repository.rs` names git2: libgit2 keeps and reads objects, it opens no connection and checks nothing out. The connections
-//! are made by `http.rs` and `ssh.rs`, which say what `wire.rs` tells them. Must not touch: the hub, decisions.
+//! are made by `http.rs` and `ssh.rs`, which say what `wire.rs` tells them; whose signature a commit bears, `signature.rs` says.
+//! Must not touch: the hub, decisions.
 
 mod http;
 mod repository;
+mod signature;
 mod ssh;
 mod wire;
 
@@ -14,6 +16,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use self::repository::Commit;
+pub use self::signature::{Signed, TrustedSigners};
 use self::wire::Advertisement;
 pub use self::wire::WireError;
 use crate::pipeline::source::{GitCredentials, GitPlace, Reference, SourceFile, Transport};
@@ -95,6 +98,17 @@ pub enum GitError {
         /// What is wrong, without the value.
         what: &'static str,
     },
+    /// The trusted keys cannot be understood.
+    #[error("failed to read the trusted keys: line {line} of `allowed_signers`: {what}")]
+    Signers {
+        /// Which line.
+        line: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// There are none.
+    #[error("failed to read the trusted keys: there is no key for signatures of git in `allowed_signers`")]
+    NoSigner,
     /// What the server says cannot be used.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -181,7 +195,9 @@ pub enum GitError {
 pub struct Checkout {
     /// Its name: `main@sha1:<commit>`.
     pub revision: String,
-    /// The files that may hold manifests, sorted by path.
+    /// Who signed it, if that was asked.
+    pub signed: Signed,
+    /// The files that may hold manifests or templates, sorted by path; none where the signature is refused.
     pub files: Vec<SourceFile>,
 }
 
@@ -194,20 +210,22 @@ pub enum Fetched {
     Changed(Checkout),
 }
 
-/// Looks at a repository, and fetches it if it is not at the known revision.
+/// Looks at a repository, and fetches it if it is not at the known revision. With signers, a commit counts that one of them signed.
 pub async fn fetch(
     place: &GitPlace,
     credentials: GitCredentials,
+    signers: Option<&TrustedSigners>,
     known: Option<&str>,
     limits: &Limits,
 ) -> Result<Fetched, GitError> {
     let (place, known, limits) = (place.clone(), known.map(ToOwned::to_owned), limits.clone());
+    let signers = signers.cloned();
     let fetching = async move {
         match place.transport.clone() {
             Transport::File { repository } => {
                 blocking(move || {
                     let commit = Commit::from_file(&repository, &place.reference)?;
-                    read(&commit, &place, known.as_deref(), &limits)
+                    read(&commit, &place, signers.as_ref(), known.as_deref(), &limits)
                 })
                 .await
             }
@@ -220,7 +238,7 @@ pub async fn fetch(
                         return Ok(Fetched::Unchanged);
                     }
                     let answer = server.fetch(&advertisement.request(&commit)?, limits.pack_bytes)?;
-                    unpack(&answer, &commit, &place, &limits)
+                    unpack(&answer, &commit, &place, signers.as_ref(), &limits)
                 })
                 .await
             }
@@ -231,7 +249,7 @@ pub async fn fetch(
                 else {
                     return Ok(Fetched::Unchanged);
                 };
-                blocking(move || unpack(&answer, &commit, &place, &limits)).await
+                blocking(move || unpack(&answer, &commit, &place, signers.as_ref(), &limits)).await
             }
         }
     };
@@ -255,19 +273,26 @@ fn revision(reference: &Reference, commit: &str) -> String {
     }
 }
 
-fn unpack(answer: &[u8], commit: &str, place: &GitPlace, limits: &Limits) -> Result<Fetched, GitError> {
+fn unpack(
+    answer: &[u8],
+    commit: &str,
+    place: &GitPlace,
+    signers: Option<&TrustedSigners>,
+    limits: &Limits,
+) -> Result<Fetched, GitError> {
     let pack = wire::read_pack(answer)?;
     let directory = tempfile::tempdir().map_err(|source| GitError::Unreadable {
         path: "the directory for temporary files".to_owned(),
         source,
     })?;
     let commit = Commit::from_pack(directory.path(), &pack, commit, limits)?;
-    read(&commit, place, None, limits)
+    read(&commit, place, signers, None, limits)
 }
 
 fn read(
     commit: &Commit,
     place: &GitPlace,
+    signers: Option<&TrustedSigners>,
     known: Option<&str>,
     limits: &Limits,
 ) -> Result<Fetched, GitError> {
@@ -275,6 +300,13 @@ fn read(
     if known == Some(&revision) {
         return Ok(Fetched::Unchanged);
     }
-    let files = commit.files(&place.path, limits)?;
-    Ok(Fetched::Changed(Checkout { revision, files }))
+    let signed = match signers {
+        None => Signed::NotAsked,
+        Some(signers) => signers.check(commit.signature()?.as_ref()),
+    };
+    let files = match &signed {
+        Signed::Refused(_) => Vec::new(),
+        Signed::NotAsked | Signed::By(_) => commit.files(&place.path, limits)?,
+    };
+    Ok(Fetched::Changed(Checkout { revision, signed, files }))
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use git2::{Indexer, ObjectType, Repository, Tree};
 
+use super::signature::CommitSignature;
 use super::{GitError, Limits, wire};
-use crate::adapters::source::files::{has_manifests, is_hidden};
+use crate::adapters::source::files::{is_hidden, is_read};
 use crate::pipeline::source::{Reference, SourceFile};
 
 /// Modes of entries of a tree, without permissions.
@@ -89,7 +90,18 @@ impl Commit {
         self.commit.to_string()
     }
 
-    /// The files below a directory that may hold manifests, sorted by path.
+    /// Its signature, and the commit without it: what was signed. `None` where it is not signed.
+    pub(super) fn signature(&self) -> Result<Option<CommitSignature>, GitError> {
+        match self.repository.extract_signature(&self.commit, None) {
+            Ok((signature, signed)) => {
+                Ok(Some(CommitSignature { signature: signature.to_vec(), signed: signed.to_vec() }))
+            }
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(fault("read the signature of the commit")(error)),
+        }
+    }
+
+    /// The files below a directory that may hold manifests or templates, sorted by path.
     pub(super) fn files(&self, path: &[String], limits: &Limits) -> Result<Vec<SourceFile>, GitError> {
         let commit = self.repository.find_commit(self.commit).map_err(fault("find the commit"))?;
         let mut tree = commit.tree().map_err(fault("read the commit"))?;
@@ -140,8 +152,8 @@ impl Reading<'_> {
                         self.commit.repository.find_tree(entry.id()).map_err(fault("read a directory"))?;
                     self.directory(&below, &path, depth + 1)?;
                 }
-                FILE if has_manifests(Path::new(name)) => self.file(entry.id(), path)?,
-                LINK if has_manifests(Path::new(name)) => return Err(GitError::Link { path }),
+                FILE if is_read(&path) => self.file(entry.id(), path)?,
+                LINK if is_read(&path) => return Err(GitError::Link { path }),
                 // Other files, links to directories, and the commits of submodules.
                 _ => {}
             }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use russh::client::{self, AuthResult, Msg};
 use russh::keys::ssh_key::known_hosts::{HostPatterns, KnownHosts};
-use russh::keys::{PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, decode_secret_key};
+use russh::keys::{
+    Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, decode_secret_key,
+};
 use russh::{Channel, ChannelMsg, Preferred};
 use secrecy::{ExposeSecret, SecretString};
 use sha1::Sha1;
@@ -17,6 +19,8 @@ use super::{ADVERTISEMENT_BYTES, GitError, Limits, revision};
 use crate::pipeline::source::{GitCredentials, Reference};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What RSA keys sign with, best first.
+const RSA_HASHES: [HashAlg; 2] = [HashAlg::Sha512, HashAlg::Sha256];
 
 /// A repository on a host.
 pub(super) struct Place {
@@ -101,7 +105,7 @@ async fn hear(
 }
 
 async fn connect(place: &Place, keys: Vec<PublicKey>) -> Result<client::Handle<Doorkeeper>, GitError> {
-    let mut algorithms: Vec<_> = keys.iter().map(PublicKey::algorithm).collect();
+    let mut algorithms: Vec<_> = keys.iter().flat_map(|key| algorithms_of(key.algorithm())).collect();
     algorithms.dedup();
     let config = client::Config {
         // A host with several keys shows one that is known.
@@ -130,9 +134,9 @@ async fn log_in(
 ) -> Result<(), GitError> {
     let passphrase = passphrase.map(|passphrase| passphrase.expose_secret().trim());
     let key = decode_secret_key(identity.expose_secret(), passphrase).map_err(|_| GitError::Credentials {
-        what: "`identity` is not a private key (ed25519 or ecdsa) that can be read, or `password` is not its passphrase",
+        what: "`identity` is not a private key (ed25519, ecdsa or rsa) that can be read, or `password` is not its passphrase",
     })?;
-    let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
+    let key = PrivateKeyWithHashAlg::new(Arc::new(key), Some(rsa_hash(session).await));
     match session.authenticate_publickey(&place.user, key).await {
         Ok(AuthResult::Success) => Ok(()),
         Ok(AuthResult::Failure { .. }) => {
@@ -140,6 +144,20 @@ async fn log_in(
         }
         Err(error) => Err(place.unreachable(&error)),
     }
+}
+
+/// The algorithms in which a host may prove that it has a key: of RSA none with SHA-1.
+fn algorithms_of(algorithm: Algorithm) -> Vec<Algorithm> {
+    match algorithm {
+        Algorithm::Rsa { .. } => RSA_HASHES.map(|hash| Algorithm::Rsa { hash: Some(hash) }).to_vec(),
+        other => vec![other],
+    }
+}
+
+/// With what an RSA key signs the log-in: what the host asks for, but never SHA-1.
+async fn rsa_hash(session: &client::Handle<Doorkeeper>) -> HashAlg {
+    let asked = session.best_supported_rsa_hash().await.ok().flatten().flatten();
+    asked.unwrap_or(HashAlg::Sha512)
 }
 
 /// Lets in hosts with a known key alone.
