@@ -46,7 +46,7 @@ pub fn read(hub: &dyn Lookup, namespace: &str) -> Result<Configuration, String> 
         }
     };
     if config_map(ACCEPTED_NAME).is_none() {
-        // What another hub, or this one before, rendered and replicated shows in the namespaces of clusters.
+        // A configuration whose accepted copy was lost is no new one: its replicated policies show that it was in force.
         let policies = GroupVersionKind::new("policy.open-cluster-management.io/v1", "Policy");
         let all = found(hub.list(&policies, None))?.unwrap_or_default();
         let elsewhere = |policy: &Arc<Manifest>| policy.namespace() != Some(namespace);
