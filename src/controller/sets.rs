@@ -179,9 +179,10 @@ impl Keeper {
             let policies = GroupVersionKind::new("policy.open-cluster-management.io/v1", "Policy");
             let all = read(snapshot.list(&policies, None)).map_err(&unknown)?.unwrap_or_default();
             let elsewhere = |policy: &Arc<Manifest>| policy.namespace() != Some(namespace);
-            present.extend(all.into_iter().filter(|policy| {
-                elsewhere(policy) && sets::is_rendered_from(policy, namespace)
-            }));
+            present.extend(
+                all.into_iter()
+                    .filter(|policy| elsewhere(policy) && sets::is_rendered_from(policy, namespace)),
+            );
         }
         let decision = sets::decide(&Neighbourhood { namespace, config_map: &config_map, present: &present });
         let source = config_map(CONFIG_MAP_NAME);

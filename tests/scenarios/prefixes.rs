@@ -21,10 +21,15 @@ async fn reads_from(world: &World, cluster: &str, source: &str) -> Value {
 /// The folder in which a cluster stores, once it ends as it should.
 async fn stores_in(world: &World, cluster: &str, ending: &str) -> String {
     world.clusters[cluster]
-        .wait(&format!("a folder that ends with {ending}"), "BackupStorageLocation", Some(VELERO), |locations| {
-            let prefix = locations.get("dpa-1")?["spec"]["objectStorage"]["prefix"].as_str()?;
-            prefix.ends_with(ending).then(|| prefix.to_owned())
-        })
+        .wait(
+            &format!("a folder that ends with {ending}"),
+            "BackupStorageLocation",
+            Some(VELERO),
+            |locations| {
+                let prefix = locations.get("dpa-1")?["spec"]["objectStorage"]["prefix"].as_str()?;
+                prefix.ends_with(ending).then(|| prefix.to_owned())
+            },
+        )
         .await
 }
 

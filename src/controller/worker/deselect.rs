@@ -202,9 +202,8 @@ impl Worker {
         let (schedules, plans) = loop {
             let Some(link) = &self.link else { return Ok(Outcome::Disconnected("not connected".to_owned())) };
             let snapshot = link.connection.snapshot();
-            let found = prune::running_schedules(inventory, &snapshot).and_then(|schedules| {
-                Ok((schedules, prune::made_for_reading(inventory, &snapshot)?))
-            });
+            let found = prune::running_schedules(inventory, &snapshot)
+                .and_then(|schedules| Ok((schedules, prune::made_for_reading(inventory, &snapshot)?)));
             match found {
                 Ok(found) => break found,
                 Err(waiting) => {

@@ -242,11 +242,7 @@ const COPIED: [&str; 2] = ["Backup", "BackupRepository"];
 /// What goes with a location for reading that goes: Velero leaves its copies behind for good, so that its own
 /// `velero backup-location delete` takes these two kinds along (upstream: `backuplocation/delete.go`). They go first: as long as
 /// one is there, so is the location, from which they can be found.
-fn copies(
-    entry: &Entry,
-    action: &PruneAction,
-    observed: &dyn Lookup,
-) -> Result<Vec<PrunePlan>, Reference> {
+fn copies(entry: &Entry, action: &PruneAction, observed: &dyn Lookup) -> Result<Vec<PrunePlan>, Reference> {
     let location = entry.key();
     let existing = observed.get(&location.gvk, location.namespace.as_deref(), &location.name);
     let is_for_reading = matches!(existing, Answer::Found(existing) if guard::is_for_reading(&existing));

@@ -479,9 +479,13 @@ fn what_was_made_for_reading_goes_with_what_came_by_it() {
     let check = check("enforce", json!({"pruneObjectBehavior": "DeleteIfCreated"}));
     let spec = json!({"accessMode": "ReadOnly", "provider": "aws"});
     let reading = |name: &str| {
-        template("musthave", velero("BackupStorageLocation", name, &json!({"flotilla.dev/restore-from": "c1"}), &spec))
+        template(
+            "musthave",
+            velero("BackupStorageLocation", name, &json!({"flotilla.dev/restore-from": "c1"}), &spec),
+        )
     };
-    let own = template("musthave", velero("BackupStorageLocation", "own", &json!({}), &json!({"provider": "aws"})));
+    let own =
+        template("musthave", velero("BackupStorageLocation", "own", &json!({}), &json!({"provider": "aws"})));
     let mut cluster = Cluster::default();
     let mut inventory = Inventory::default();
     round(&check, &[reading("from-c1"), own.clone()], &mut cluster, &mut inventory);
@@ -513,6 +517,11 @@ fn what_was_made_for_reading_goes_with_what_came_by_it() {
 
     // Somebody else's of the same name is not the policy's to delete.
     let mut another = Cluster::default();
-    another.put(velero("BackupStorageLocation", "from-c2", &json!({"flotilla.dev/restore-from": "c1"}), &spec));
+    another.put(velero(
+        "BackupStorageLocation",
+        "from-c2",
+        &json!({"flotilla.dev/restore-from": "c1"}),
+        &spec,
+    ));
     assert_eq!(going(&prune::deselected(&inventory, &|_| None, false, &another).unwrap()), [""; 0]);
 }

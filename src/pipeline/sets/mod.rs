@@ -20,7 +20,9 @@ mod templates;
 mod tests;
 mod velero;
 
-pub use decide::{ACCEPTED_NAME, Decision, Neighbourhood, Owner, decide, is_protected, is_rendered_by, is_rendered_from};
+pub use decide::{
+    ACCEPTED_NAME, Decision, Neighbourhood, Owner, decide, is_protected, is_rendered_by, is_rendered_from,
+};
 pub use fault::TemplateFault;
 pub use parameters::Parameters;
 pub use rendering::{KINDS, render, shipped_texts};

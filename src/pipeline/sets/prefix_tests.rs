@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::tests::{after, decided, good, manifest, own_templates, source, with};
 use super::Decision;
+use super::tests::{after, decided, good, manifest, own_templates, source, with};
 use crate::api::object::Manifest;
 use crate::pipeline::render::tests::Snapshot;
 use crate::pipeline::render::{ClusterContext, HubContext, Renderer};
@@ -123,7 +123,10 @@ fn the_folder_of_the_cluster_comes_last() {
          fromConfigMap \"\" \"{{configMap}}\" \"dpaSpec\" hub}}'}\n"}));
     let unaware = decided(&[source(&with(&[("templates", "mine")])), templates.clone()], &[]);
     let complaint = unaware.complaint().unwrap();
-    assert!(complaint.contains("Policy own reads dpaSpec and would bring the literal $(cluster)"), "{complaint}");
+    assert!(
+        complaint.contains("Policy own reads dpaSpec and would bring the literal $(cluster)"),
+        "{complaint}"
+    );
     let shared = decided(&[source(&with(&[("templates", "mine"), (STYLE, "shared")])), templates], &[]);
     assert_eq!(style(&shared), Some("shared"));
 }
@@ -165,10 +168,8 @@ fn on_cluster(
         ..ClusterContext::default()
     };
     let there = Snapshot::of(objects.iter().cloned());
-    let on_cluster = renderer
-        .cluster_phase(&on_hub.definition, &context, &there)
-        .0
-        .map_err(|error| error.to_string())?;
+    let on_cluster =
+        renderer.cluster_phase(&on_hub.definition, &context, &there).0.map_err(|error| error.to_string())?;
     on_cluster
         .object_templates
         .into_iter()
@@ -191,12 +192,8 @@ fn own_location(cluster: &str) -> Value {
 fn a_cluster_stores_under_its_own_name() {
     let rendered = rendered(&good());
     for cluster in ["c1", "c2"] {
-        let application = on_cluster(
-            &rendered,
-            ("oadp-hdr-app-install", "create-oadp-dpa-resource"),
-            (cluster, &[]),
-            &[],
-        );
+        let application =
+            on_cluster(&rendered, ("oadp-hdr-app-install", "create-oadp-dpa-resource"), (cluster, &[]), &[]);
         let spec = &application.unwrap()[0]["spec"];
         let location = &spec["backupLocations"][0]["velero"]["objectStorage"];
         assert_eq!(location, &json!({"bucket": "b", "prefix": format!("p/{cluster}")}));
@@ -243,7 +240,11 @@ fn the_location_of_the_source_is_that_of_the_cluster_with_another_folder() {
         let error = restore(name, None, &[own_location("c3")]).unwrap_err();
         assert!(error.contains("does not tell which cluster made it: name that cluster"), "{error}");
         let known = json!({"apiVersion": backup, "kind": "Backup", "metadata": {"name": name, "namespace": "velero-ns"}});
-        assert_eq!(restore(name, None, &[own_location("c3"), known]), Ok(vec![]), "what is known is restored");
+        assert_eq!(
+            restore(name, None, &[own_location("c3"), known]),
+            Ok(vec![]),
+            "what is known is restored"
+        );
     }
     for there in [vec![], vec![own_location("shared")]] {
         let error = restore("acm-app-dpa-1-c1-20261122010203", None, &there).unwrap_err();
@@ -255,10 +256,12 @@ fn the_location_of_the_source_is_that_of_the_cluster_with_another_folder() {
 fn schedule_name(data: &BTreeMap<String, String>, cluster: &str) -> String {
     let rendered = rendered(data);
     let schedule =
-        on_cluster(&rendered, ("oadp-hdr-app-backup", "create-schedule-resource"), (cluster, &[]), &[]).unwrap();
+        on_cluster(&rendered, ("oadp-hdr-app-backup", "create-schedule-resource"), (cluster, &[]), &[])
+            .unwrap();
     let name = schedule[0]["metadata"]["name"].as_str().unwrap().to_owned();
     let completed =
-        on_cluster(&rendered, ("oadp-hdr-app-backup", "check-backup-completed"), (cluster, &[]), &[]).unwrap();
+        on_cluster(&rendered, ("oadp-hdr-app-backup", "check-backup-completed"), (cluster, &[]), &[])
+            .unwrap();
     assert_eq!(completed[0]["metadata"]["labels"]["velero.io/schedule-name"], name.as_str());
     name
 }
@@ -276,7 +279,10 @@ fn named(prefix: &str, location: &str) -> BTreeMap<String, String> {
 #[test]
 fn a_name_that_fits_stays_and_a_longer_one_is_cut() {
     let cluster = "production-frankfurt-eu-central-1";
-    assert_eq!(schedule_name(&named("acm-pv", "dpa-1"), cluster), "acm-pv-dpa-1-production-frankfurt-eu-central-1");
+    assert_eq!(
+        schedule_name(&named("acm-pv", "dpa-1"), cluster),
+        "acm-pv-dpa-1-production-frankfurt-eu-central-1"
+    );
     // sha256 of "acm-stateful/dpa-1/production-frankfurt-eu-central-1".
     let digest = "5d5b43a66c";
     assert_eq!(

@@ -34,8 +34,7 @@ pub(super) fn style_before(
     }
     let is_ours = |policy: &Manifest| is_rendered_from(policy, namespace);
     let is_by_hand = |policy: &Manifest| {
-        policy.namespace() == Some(namespace)
-            && policy.name().is_some_and(|name| name.starts_with(POLICIES))
+        policy.namespace() == Some(namespace) && policy.name().is_some_and(|name| name.starts_with(POLICIES))
     };
     let policies = present.iter().filter(|object| object.kind() == "Policy");
     let running = policies.into_iter().find(|policy| is_ours(policy) || is_by_hand(policy))?;
@@ -69,9 +68,11 @@ pub(super) fn per_cluster(protection: &DataProtection) -> Result<String, Vec<Str
 
 /// What is wrong with a `dpaSpec` whose clusters share their prefix.
 pub(super) fn shared(protection: &DataProtection) -> Vec<String> {
-    let prefixes = protection.backup_locations().iter().enumerate().filter_map(|(index, location)| {
-        Some((index, storage(location)?.get("prefix")?.as_str()?))
-    });
+    let prefixes = protection
+        .backup_locations()
+        .iter()
+        .enumerate()
+        .filter_map(|(index, location)| Some((index, storage(location)?.get("prefix")?.as_str()?)));
     prefixes
         .filter(|(_, prefix)| prefix.contains(MARKER))
         .map(|(index, prefix)| {

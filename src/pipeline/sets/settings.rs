@@ -83,7 +83,11 @@ pub(super) fn read(
 
 /// The style that counts: as it is written, else as it was, else the default of the key. Where Velero is there already with
 /// locations of its own, the hub gives no cluster a folder.
-fn prefix_style(config: &Config, is_written: bool, running: Option<StoragePrefixStyle>) -> StoragePrefixStyle {
+fn prefix_style(
+    config: &Config,
+    is_written: bool,
+    running: Option<StoragePrefixStyle>,
+) -> StoragePrefixStyle {
     if is_written {
         return config.storage_prefix_style;
     }
