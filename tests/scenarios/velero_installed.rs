@@ -44,10 +44,11 @@ fn container(deployment: &Value) -> &Value {
 /// flags come and go, and another release comes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_hub_installs_velero_to_the_first_backup() {
-    let world = World::start_bare("c1").await;
+    let mut world = World::start_bare_unjoined("c1").await;
     world
         .join_by_command("c1", &["--install-velero", "--velero-namespace", VELERO, "--label", "name=c1"])
         .await;
+    world.start_hub();
     world.create_pacman("c1").await;
     namespace(&world, POLICIES, true).await;
     let spec = world.stage.with_storage(&specification(&json!({})));
