@@ -69,10 +69,15 @@ impl World {
 
     /// Starts a stage with one cluster that has no OLM, no OADP and no Velero, and joins it.
     pub async fn start_bare(name: &str) -> Self {
-        let mut world = Self::start_unjoined_with(&[&[name]], &[name]).await.remove(0);
+        let mut world = Self::start_bare_unjoined(name).await;
         world.join(name).await;
         world.start_hub();
         world
+    }
+
+    /// The same without Flotilla, with a cluster that has not joined.
+    pub async fn start_bare_unjoined(name: &str) -> Self {
+        Self::start_unjoined_with(&[&[name]], &[name]).await.remove(0)
     }
 
     /// Starts a stage with several hubs, each with clusters of its own, which share the object storage, and joins those.
