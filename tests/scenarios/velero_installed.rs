@@ -12,7 +12,7 @@ const INSTALL_VELERO: &str = "velero-hdr-app-install";
 
 /// What the hub can carry out, with these fields of `configuration.velero` besides.
 fn specification(velero: &Value) -> String {
-    let mut fields = json!({"defaultPlugins": ["aws", "csi"]});
+    let mut fields = json!({"defaultPlugins": ["aws"]});
     fields.as_object_mut().unwrap().extend(velero.as_object().unwrap().clone());
     let cloud = json!({"config": {"profile": "default", "region": "us-east-1"}, "provider": "aws"});
     let mut backups = cloud.clone();
@@ -44,10 +44,11 @@ fn container(deployment: &Value) -> &Value {
 /// flags come and go, and another release comes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_hub_installs_velero_to_the_first_backup() {
-    let world = World::start_bare("c1").await;
+    let mut world = World::start_bare("c1").await;
     world
         .join_by_command("c1", &["--install-velero", "--velero-namespace", VELERO, "--label", "name=c1"])
         .await;
+    world.start_hub();
     world.create_pacman("c1").await;
     namespace(&world, POLICIES, true).await;
     let spec = world.stage.with_storage(&specification(&json!({})));
@@ -134,7 +135,7 @@ async fn a_changed_mode_takes_the_place_of_the_other() {
     assert!(c1.get("BackupStorageLocation", VELERO, "dpa-1").await.is_some());
     kept("Backup", VELERO, &backup).await;
 
-    let spec = spec.replace(r#"["aws","csi"]"#, r#"["openshift","aws","csi"]"#);
+    let spec = spec.replace(r#"["aws"]"#, r#"["openshift","aws"]"#);
     world.configure(&[("installMode", Some("oadp")), ("dpaSpec", Some(&spec))]).await;
     world
         .hub

@@ -18,7 +18,7 @@ pub(super) fn deployment(mut spec: Value) -> Value {
     spec
 }
 
-/// A DaemonSet's spec with the defaults of `apps/v1`.
+/// A `DaemonSet`'s spec with the defaults of `apps/v1`.
 pub(super) fn daemon_set(mut spec: Value) -> Value {
     fill(
         &mut spec,

@@ -1,4 +1,4 @@
-//! What `velero install` would write, from the specification that OADP reads: the Deployment of the server and the DaemonSet of
+//! What `velero install` would write, from the specification that OADP reads: the Deployment of the server and the `DaemonSet` of
 //! the node agent, for the templates of `installMode: velero`.
 //!
 //! Takes a version, the specification and two names; gives the parameters `velero` of the templates. Must not touch: clients,

@@ -1,4 +1,4 @@
-//! The DaemonSet of Velero's node agent (upstream: `pkg/install/daemonset.go`).
+//! The `DaemonSet` of Velero's node agent (upstream: `pkg/install/daemonset.go`).
 
 use serde_json::{Map, Value, json};
 
