@@ -204,7 +204,11 @@ impl Reading<'_> {
         let installs = mode != Some(InstallMode::Existing);
         let velero_namespace = self.read("backupNS", values::namespace);
         let application_name = self.read("dpaName", values::object_name);
-        let channel = self.read("channel", values::channel);
+        let by_operator = !matches!(mode, Some(InstallMode::Velero | InstallMode::Existing));
+        // A default that nobody uses is no mistake of the user's.
+        let channel = (by_operator || self.data.contains_key("channel"))
+            .then(|| self.read("channel", values::channel))
+            .flatten();
         let package = self.read("subscriptionName", values::object_name);
         let version = self.read("veleroVersion", values::velero_version);
         let credentials_name = self.read("dpaBackupCloudCredentialsName", values::object_name);
