@@ -203,6 +203,8 @@ async fn mistakes_are_told_before_anything_is_looked_at() {
     let plan = run(&world, "plan", &long, &[]).await.with_code(1);
     plan.shows(&["c1  policies/oadp-hdr-app-backup\n", "backupPrefix"]);
     assert!(!plan.stdout.contains("create Schedule"), "{}", plan.stdout);
+    let diff = run(&world, "diff", &long, &[]).await.with_code(1);
+    assert!(diff.stderr.contains("note: c1: policies/oadp-hdr-app-backup: "), "{}", diff.stderr);
     world.stop().await;
 }
 
