@@ -44,10 +44,10 @@ pub(crate) struct Options {
 
 /// Runs the command.
 pub(crate) async fn run(options: Options) -> Outcome {
-    let (outlook, failed) = preview::look(&options.choice, &options.policies, &options.files).await?;
-    let plans = match outlook {
+    let outlook = preview::look(&options.choice, &options.policies, &options.files).await?;
+    let (plans, failed) = match outlook {
         Outlook::Invalid => return Ok(Exit::Findings),
-        Outlook::Clusters(plans) => plans,
+        Outlook::Clusters { plans, failed } => (plans, failed),
     };
     match options.output {
         Format::Table => output::data(&text(&plans))?,

@@ -203,6 +203,28 @@ async fn mistakes_are_told_before_anything_is_looked_at() {
     let plan = run(&world, "plan", &long, &[]).await.with_code(1);
     plan.shows(&["c1  policies/oadp-hdr-app-backup\n", "backupPrefix"]);
     assert!(!plan.stdout.contains("create Schedule"), "{}", plan.stdout);
+    let diff = run(&world, "diff", &long, &[]).await.with_code(1);
+    assert!(diff.stderr.contains("note: c1: policies/oadp-hdr-app-backup: "), "{}", diff.stderr);
+    world.stop().await;
+}
+
+/// Policies that were applied by hand read the ConfigMap itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_for_policies_applied_by_hand_is_foreseen() {
+    let world = World::start_with(&["c1"]).await;
+    world.apply_own_policies().await;
+    world.bind_set().await;
+    protect(&world, "c1").await;
+    let mut config_map = world.hub.get("ConfigMap", POLICIES, "hdr-app-configmap").await.unwrap();
+    let metadata = json!({"name": "hdr-app-configmap", "namespace": POLICIES});
+    config_map["metadata"] = metadata;
+    config_map["apiVersion"] = json!("v1");
+    config_map["kind"] = json!("ConfigMap");
+    let none = run(&world, "diff", &config_map.to_string(), &[]).await.with_code(0);
+    assert_eq!(none.stdout, "");
+    config_map["data"]["backupTTL"] = json!("36h0m0s");
+    let diff = run(&world, "diff", &config_map.to_string(), &[]).await.with_code(1);
+    diff.shows(&["update Schedule acm-app-backup/acm-app-dpa-1-c1 on c1\n", "+    ttl: 36h0m0s\n"]);
     world.stop().await;
 }
 

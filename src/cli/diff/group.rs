@@ -27,11 +27,17 @@ pub(super) struct Difference {
 impl Difference {
     /// The clusters for people.
     pub(super) fn whereabouts(&self) -> String {
-        let named = self.clusters.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        let more = self.clusters.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let own = if self.own_names { ", the others with their own names" } else { "" };
-        format!("{named}{more}{own}")
+        format!("{}{own}", named(&self.clusters))
+    }
+}
+
+/// Clusters for people: the first ones by name.
+pub(super) fn named(clusters: &[String]) -> String {
+    let first = clusters.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match clusters.len().saturating_sub(NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use clap::Args;
 use serde::Serialize;
 
-use self::group::{Difference, differences};
+use self::group::{Difference, differences, named};
 use super::exit::{Exit, Failure, Outcome};
 use super::output::{self, Format, Structured};
 use super::preview::{self, Choice, ClusterPlan, Files, Kind, Outlook};
@@ -46,6 +46,8 @@ struct Report {
     differences: Vec<Difference>,
     /// What is not carried out, by cluster.
     held: Vec<Held>,
+    /// What the policies report besides: names that are refused, templates that fail, who leaves.
+    messages: Vec<Message>,
     /// Why clusters cannot be looked at.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     errors: BTreeMap<String, String>,
@@ -60,6 +62,14 @@ struct Held {
     kind: String,
     name: String,
     reason: String,
+}
+
+/// What a policy reports, and where.
+#[derive(Debug, Serialize)]
+struct Message {
+    policy: String,
+    message: String,
+    clusters: Vec<String>,
 }
 
 /// Counts of objects.
@@ -79,10 +89,10 @@ pub(crate) async fn run(options: Options) -> Outcome {
         return Err(Failure::new("failed to compare: no file is named")
             .hint("name the ConfigMap with -f; `flotilla plan` shows what is due without one"));
     }
-    let (outlook, failed) = preview::look(&options.choice, &[], &options.files).await?;
-    let plans = match outlook {
+    let outlook = preview::look(&options.choice, &[], &options.files).await?;
+    let (plans, failed) = match outlook {
         Outlook::Invalid => return Ok(Exit::Error),
-        Outlook::Clusters(plans) => plans,
+        Outlook::Clusters { plans, failed } => (plans, failed),
     };
     let report = Report::of(&plans);
     match options.output {
@@ -93,6 +103,9 @@ pub(crate) async fn run(options: Options) -> Outcome {
     for held in &report.held {
         let Held { cluster, kind, name, reason, .. } = held;
         output::warning(&format!("{cluster}: {kind} {name} stays as it is: {reason}"));
+    }
+    for Message { policy, message, clusters } in &report.messages {
+        output::note(&format!("{}: {policy}: {message}", named(clusters)));
     }
     output::note(&report.summary.sentence());
     Ok(match (failed, report.differences.is_empty()) {
@@ -135,8 +148,32 @@ impl Report {
         }
         let errors =
             plans.iter().filter_map(|plan| Some((plan.cluster.clone(), plan.error.clone()?))).collect();
-        Self { differences: differences(plans), held, errors, summary }
+        Self { differences: differences(plans), held, messages: messages(plans), errors, summary }
     }
+}
+
+/// The same words of a policy are said once.
+fn messages(plans: &[ClusterPlan]) -> Vec<Message> {
+    let mut messages: Vec<Message> = Vec::new();
+    for plan in plans {
+        for (policy, message) in plan
+            .policies
+            .iter()
+            .flat_map(|policy| policy.messages.iter().map(move |message| (policy, message)))
+        {
+            let known =
+                messages.iter_mut().find(|known| known.policy == policy.policy && known.message == *message);
+            match known {
+                Some(known) => known.clusters.push(plan.cluster.clone()),
+                None => messages.push(Message {
+                    policy: policy.policy.clone(),
+                    message: message.clone(),
+                    clusters: vec![plan.cluster.clone()],
+                }),
+            }
+        }
+    }
+    messages
 }
 
 impl Summary {

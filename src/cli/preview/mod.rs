@@ -62,18 +62,23 @@ pub(super) struct ClusterPlan {
 pub(super) enum Outlook {
     /// The ConfigMap cannot be used; that was told.
     Invalid,
-    /// The clusters.
-    Clusters(Vec<ClusterPlan>),
+    /// The clusters were looked at.
+    Clusters {
+        /// What would be done on each.
+        plans: Vec<ClusterPlan>,
+        /// Whether a cluster or an object of the hub could not be read; that was told.
+        failed: bool,
+    },
 }
 
-/// Looks at the clusters, with the files applied. Objects of the hub that cannot be read make the look fail, once they were told.
+/// Looks at the clusters, with the files applied. What is wrong is told on stderr.
 pub(super) async fn look(
     choice: &Choice,
     policies: &[(String, String)],
     files: &Files,
-) -> Result<(Outlook, bool), Failure> {
+) -> Result<Outlook, Failure> {
     let applied = match files.read()? {
-        Applied::Invalid => return Ok((Outlook::Invalid, false)),
+        Applied::Invalid => return Ok(Outlook::Invalid),
         Applied::Nothing => None,
         Applied::Objects(objects) => Some(objects),
     };
@@ -94,7 +99,7 @@ pub(super) async fn look(
         for fault in &prospect.faults {
             output::error(fault);
         }
-        return Ok((Outlook::Invalid, false));
+        return Ok(Outlook::Invalid);
     }
     for (placement, why) in prospect.idle_placements(clock::now()) {
         output::note(&format!("Placement {placement} selects no cluster: {why}"));
@@ -112,7 +117,7 @@ pub(super) async fn look(
         output::error(&format!("failed to plan: {error}"));
     }
     let failed = !prospect.malformed.is_empty() || plans.iter().any(|plan| plan.error.is_some());
-    Ok((Outlook::Clusters(plans), failed))
+    Ok(Outlook::Clusters { plans, failed })
 }
 
 async fn cluster_plan(look: &Look<'_>, name: String) -> ClusterPlan {

@@ -290,10 +290,20 @@ impl Claims {
         wishes(self) == wishes(other)
     }
 
-    /// Whether both claim something in one place.
+    /// Whether both claim something in one place, or back up the same namespaces.
     pub fn meet(&self, other: &Self) -> bool {
         let places: BTreeSet<Place<'_>> = self.claims().flat_map(Claim::places).collect();
-        other.claims().flat_map(Claim::places).any(|place| places.contains(&place))
+        let shared = other.claims().flat_map(Claim::places).any(|place| match place {
+            Place::Object(_) | Place::Only(..) => places.contains(&place),
+            Place::Protection => false,
+        });
+        shared || self.protect_the_same(other)
+    }
+
+    fn protect_the_same(&self, other: &Self) -> bool {
+        let scopes = |claims: &Self| -> Vec<Scope> { claims.claims().filter_map(Claim::scope).collect() };
+        let theirs = scopes(other);
+        scopes(self).iter().any(|ours| theirs.iter().any(|theirs| ours.shared_with(theirs).is_some()))
     }
 
     /// The template that wants an object there, or has it and cannot say.
