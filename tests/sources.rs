@@ -453,11 +453,9 @@ async fn commits_that_nobody_trusted_signed_are_not_applied() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn templates_of_the_repository_take_the_place_of_ours() {
     const TEMPLATE: &str = "templates/oadp-hdr-app-backup.yaml.hbs";
-    let settings = support::config_map("pv-snap").replace("\ndata:\n", "\ndata:\n  templates: ours\n").replacen(
-        "metadata:\n",
-        "metadata:\n  labels: {flotilla.dev/protect: 'true'}\n",
-        1,
-    );
+    let settings = support::config_map("pv-snap")
+        .replace("\ndata:\n", "\ndata:\n  templates: ours\n")
+        .replacen("metadata:\n", "metadata:\n  labels: {flotilla.dev/protect: 'true'}\n", 1);
     let shipped = support::input::project_file(TEMPLATE);
     let noted =
         |note: &str| shipped.replacen("metadata:\n", &format!("metadata:\n  labels: {{note: {note}}}\n"), 1);
@@ -497,7 +495,7 @@ async fn templates_of_the_repository_take_the_place_of_ours() {
     scene.world.source_applied(&second).await;
     noted_is("second").await;
 
-    // Without the directory, and without the key, ours are in force again.
+    // Without the directory the key leads nowhere: the last good version stays in force, with its templates.
     repository.remove(&format!("hub/{TEMPLATE}"));
     let dangling = repository.commit();
     scene.trigger.pull();
