@@ -495,7 +495,7 @@ async fn templates_of_the_repository_take_the_place_of_ours() {
     scene.world.source_applied(&second).await;
     noted_is("second").await;
 
-    // Without the directory, and without the key, ours are in force again.
+    // Without the directory the key leads nowhere: the last good version stays in force, with its templates.
     repository.remove(&format!("hub/{TEMPLATE}"));
     let dangling = repository.commit();
     scene.trigger.pull();

@@ -141,7 +141,7 @@ mod tests {
 
     /// What comes of a cluster with this metadata and of a ConfigMap of this name with this `backupNS`.
     fn look(
-        cluster: Value,
+        cluster: &Value,
         name: &str,
         backup_namespace: &str,
         hubs: Answer<Vec<Arc<Manifest>>>,
@@ -187,10 +187,10 @@ mod tests {
             (named.clone(), "acm-app-backup", false),
         ] {
             let (found, was_asked) =
-                look(cluster.clone(), "hdr-app-configmap", namespace, multi_cluster_hubs(false));
+                look(&cluster, "hdr-app-configmap", namespace, multi_cluster_hubs(false));
             assert_eq!((found.fault().is_some(), was_asked), (asked, asked), "{cluster} {namespace}");
         }
-        let (found, _) = look(named, "hdr-app-configmap-accepted", CLAIMED, multi_cluster_hubs(false));
+        let (found, _) = look(&named, "hdr-app-configmap-accepted", CLAIMED, multi_cluster_hubs(false));
         let said = found.fault().unwrap();
         assert!(
             said.starts_with(
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn what_the_hub_answers_decides() {
         let cluster = json!({"name": "local-cluster"});
-        let look = |hubs| look(cluster.clone(), "hdr-app-configmap", HUB_BACKUP_NAMESPACE, hubs).0;
+        let look = |hubs| look(&cluster, "hdr-app-configmap", HUB_BACKUP_NAMESPACE, hubs).0;
         assert_eq!(look(multi_cluster_hubs(true)), OwnBackup::Harmless);
         assert_eq!(look(Answer::Found(Vec::new())), OwnBackup::Harmless);
         assert_eq!(look(Answer::KindNotInstalled), OwnBackup::Harmless);

@@ -207,7 +207,9 @@ impl Reading<'_> {
         let application_name = self.read("dpaName", values::object_name);
         let channel = match (self.data.contains_key("channel"), mode) {
             (true, _) => self.read("channel", values::channel),
-            (false, Some(InstallMode::Oadp) | None) => self.read("channel", values::default_channel),
+            (false, Some(InstallMode::Oadp) | None) => {
+                self.read("channel", |subject| Some(values::default_channel(subject)))
+            }
             // Nothing is installed from it.
             (false, Some(InstallMode::Velero | InstallMode::Existing)) => None,
         };

@@ -83,7 +83,7 @@ const CHANNELS_OF_A_CATALOG: &str = "`kubectl get packagemanifest redhat-oadp-op
      catalog";
 
 /// The channel that is taken where none is written. It is that of the policies that users have, and today's catalogs lack it.
-pub(super) fn default_channel(subject: &mut Subject<'_>) -> Option<Channel> {
+pub(super) fn default_channel(subject: &mut Subject<'_>) -> Channel {
     let message = format!(
         "is left out, and the operator is then asked for in {}, a channel that newer operator catalogs no longer have",
         subject.text
@@ -92,7 +92,7 @@ pub(super) fn default_channel(subject: &mut Subject<'_>) -> Option<Channel> {
         .finding(Fault::Obsolete, message)
         .hint(format!("write one, for example channel: stable-1.5; {CHANNELS_OF_A_CATALOG}"));
     subject.report(finding);
-    Some(Channel::checked(subject.text))
+    Channel::checked(subject.text)
 }
 
 pub(super) fn channel(subject: &mut Subject<'_>) -> Option<Channel> {
