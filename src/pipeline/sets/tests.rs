@@ -404,10 +404,8 @@ fn a_template_of_another_mode_waits_for_it() {
 
 #[test]
 fn what_no_template_renders_is_refused() {
-    for (key, word) in [("installMode", "none")] {
-        let complaint = decided(&[source(&with(&[(key, word)]))], &[]).complaint().unwrap();
-        assert!(complaint.contains(&format!("{key}: {word} is not rendered")), "{complaint}");
-    }
+    let complaint = decided(&[source(&with(&[("installMode", "none")]))], &[]).complaint().unwrap();
+    assert!(complaint.contains("installMode: none is not rendered"), "{complaint}");
 }
 
 #[test]
