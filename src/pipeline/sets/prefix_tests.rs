@@ -77,7 +77,7 @@ fn what_runs_is_not_moved_by_a_default() {
         (policy("ns", "oadp-hdr-app-restore", json!({}), json!({})), "shared"),
         (policy("ns", "of-somebody", json!({}), json!({})), "per-cluster"),
     ] {
-        let decision = decided(&[source(&good())], &[present.clone()]);
+        let decision = decided(&[source(&good())], std::slice::from_ref(&present));
         assert_eq!(style(&decision), Some(expected), "{:?}", present.to_value());
         assert_eq!(decision.surplus, []);
     }
@@ -310,12 +310,12 @@ proptest! {
         prefixes in prop::collection::btree_set("[a-z]([a-z0-9-]{0,18}[a-z0-9])?", 1..3),
         clusters in prop::collection::btree_set(part(), 1..4),
     ) {
+        let valid = regex::Regex::new("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$").unwrap();
         let mut seen: BTreeMap<String, (String, String)> = BTreeMap::new();
         for prefix in &prefixes {
             for cluster in &clusters {
                 let name = schedule_name(&named(prefix, "dpa-1"), cluster);
                 prop_assert!(name.len() <= 47, "{name}");
-                let valid = regex::Regex::new("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$").unwrap();
                 prop_assert!(valid.is_match(&name), "{name}");
                 prop_assert_eq!(&schedule_name(&named(prefix, "dpa-1"), cluster), &name);
                 let full = format!("{prefix}-dpa-1-{cluster}");
