@@ -7,11 +7,12 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use flotilla::pipeline::config::KEYS;
 use flotilla::pipeline::sets::{Neighbourhood, decide};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use support::{VELERO, World, newest};
 
@@ -327,7 +328,7 @@ async fn every_key_can_be_edited_in_place() {
     let failed: Vec<&str> = futures::stream::iter(EDITS.iter().enumerate())
         .map(|(row, edit)| {
             let world = world.clone();
-            async move { (edit.key, tokio::spawn(edited(world, row)).await.is_err()) }
+            async move { (edit.key, AssertUnwindSafe(edited(world, row)).catch_unwind().await.is_err()) }
         })
         .buffer_unordered(AT_ONCE)
         .filter_map(|(key, failed)| async move { failed.then_some(key) })
