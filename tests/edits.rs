@@ -75,7 +75,8 @@ const OTHER_SPEC: &str = r#"{"backupLocations": [{"velero": {"provider": "aws", 
 const OTHER_CREDENTIALS: &str = r#"{"backupLocations": [{"velero": {"provider": "aws", "default": true,
     "config": {"profile": "default", "region": "us-east-1"}, "credential": {"name": "other-credentials", "key": "cloud"},
     "objectStorage": {"bucket": "flotilla-demo", "prefix": "apps"}}}],
-    "snapshotLocations": [{"velero": {"provider": "aws", "config": {"profile": "default", "region": "us-east-1"}}}],
+    "snapshotLocations": [{"velero": {"provider": "aws", "config": {"profile": "default", "region": "us-east-1"},
+    "credential": {"name": "other-credentials", "key": "cloud"}}}],
     "configuration": {"nodeAgent": {"enable": true, "uploaderType": "kopia"},
     "velero": {"defaultPlugins": ["openshift", "aws"]}}}"#;
 
