@@ -7,11 +7,12 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use flotilla::pipeline::config::KEYS;
 use flotilla::pipeline::sets::{Neighbourhood, decide};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use support::{VELERO, World, newest};
 
@@ -74,7 +75,8 @@ const OTHER_SPEC: &str = r#"{"backupLocations": [{"velero": {"provider": "aws", 
 const OTHER_CREDENTIALS: &str = r#"{"backupLocations": [{"velero": {"provider": "aws", "default": true,
     "config": {"profile": "default", "region": "us-east-1"}, "credential": {"name": "other-credentials", "key": "cloud"},
     "objectStorage": {"bucket": "flotilla-demo", "prefix": "apps"}}}],
-    "snapshotLocations": [{"velero": {"provider": "aws", "config": {"profile": "default", "region": "us-east-1"}}}],
+    "snapshotLocations": [{"velero": {"provider": "aws", "config": {"profile": "default", "region": "us-east-1"},
+    "credential": {"name": "other-credentials", "key": "cloud"}}}],
     "configuration": {"nodeAgent": {"enable": true, "uploaderType": "kopia"},
     "velero": {"defaultPlugins": ["openshift", "aws"]}}}"#;
 
@@ -327,7 +329,7 @@ async fn every_key_can_be_edited_in_place() {
     let failed: Vec<&str> = futures::stream::iter(EDITS.iter().enumerate())
         .map(|(row, edit)| {
             let world = world.clone();
-            async move { (edit.key, tokio::spawn(edited(world, row)).await.is_err()) }
+            async move { (edit.key, AssertUnwindSafe(edited(world, row)).catch_unwind().await.is_err()) }
         })
         .buffer_unordered(AT_ONCE)
         .filter_map(|(key, failed)| async move { failed.then_some(key) })

@@ -129,15 +129,12 @@ fn class(rest: &mut std::str::Chars<'_>) -> Part {
     let mut letters = Vec::new();
     let mut at = 0;
     while let Some(from) = inside.get(at) {
-        match (inside.get(at + 1), inside.get(at + 2)) {
-            (Some('-'), Some(to)) => {
-                letters.push((*from, *to));
-                at += 3;
-            }
-            _ => {
-                letters.push((*from, *from));
-                at += 1;
-            }
+        if let (Some('-'), Some(to)) = (inside.get(at + 1), inside.get(at + 2)) {
+            letters.push((*from, *to));
+            at += 3;
+        } else {
+            letters.push((*from, *from));
+            at += 1;
         }
     }
     Part::Class { letters, negated }

@@ -49,7 +49,7 @@ fn file(world: &World, name: &str, namespace: &str, keys: &[(&str, &str)]) -> St
             document["data"][*key] = json!(value);
         }
     }
-    documents.iter().map(|document| format!("---\n{document}\n")).collect()
+    documents.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n---\n")
 }
 
 /// Runs a command on a ConfigMap from standard input.

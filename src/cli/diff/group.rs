@@ -52,21 +52,18 @@ pub(super) fn differences(plans: &[ClusterPlan]) -> Vec<Difference> {
         for policy in &plan.policies {
             for change in policy.changes.iter().filter(|change| change.changes()) {
                 let likeness = likeness(&policy.policy, change, &plan.own_names);
-                match places.get(&likeness).and_then(|place| differences.get_mut(*place)) {
-                    Some(known) => {
-                        known.own_names |=
-                            known.change.name != change.name || known.change.diff != change.diff;
-                        known.clusters.push(plan.cluster.clone());
-                    }
-                    None => {
-                        places.insert(likeness, differences.len());
-                        differences.push(Difference {
-                            policy: policy.policy.clone(),
-                            change: change.clone(),
-                            clusters: vec![plan.cluster.clone()],
-                            own_names: false,
-                        });
-                    }
+                let known = places.get(&likeness).and_then(|place| differences.get_mut(*place));
+                if let Some(known) = known {
+                    known.own_names |= known.change.name != change.name || known.change.diff != change.diff;
+                    known.clusters.push(plan.cluster.clone());
+                } else {
+                    places.insert(likeness, differences.len());
+                    differences.push(Difference {
+                        policy: policy.policy.clone(),
+                        change: change.clone(),
+                        clusters: vec![plan.cluster.clone()],
+                        own_names: false,
+                    });
                 }
             }
         }

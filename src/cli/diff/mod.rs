@@ -68,7 +68,8 @@ struct Held {
 #[derive(Debug, Serialize)]
 struct Message {
     policy: String,
-    message: String,
+    #[serde(rename = "message")]
+    text: String,
     clusters: Vec<String>,
 }
 
@@ -104,8 +105,8 @@ pub(crate) async fn run(options: Options) -> Outcome {
         let Held { cluster, kind, name, reason, .. } = held;
         output::warning(&format!("{cluster}: {kind} {name} stays as it is: {reason}"));
     }
-    for Message { policy, message, clusters } in &report.messages {
-        output::note(&format!("{}: {policy}: {message}", named(clusters)));
+    for Message { policy, text, clusters } in &report.messages {
+        output::note(&format!("{}: {policy}: {text}", named(clusters)));
     }
     output::note(&report.summary.sentence());
     Ok(match (failed, report.differences.is_empty()) {
@@ -162,12 +163,12 @@ fn messages(plans: &[ClusterPlan]) -> Vec<Message> {
             .flat_map(|policy| policy.messages.iter().map(move |message| (policy, message)))
         {
             let known =
-                messages.iter_mut().find(|known| known.policy == policy.policy && known.message == *message);
+                messages.iter_mut().find(|known| known.policy == policy.policy && known.text == *message);
             match known {
                 Some(known) => known.clusters.push(plan.cluster.clone()),
                 None => messages.push(Message {
                     policy: policy.policy.clone(),
-                    message: message.clone(),
+                    text: message.clone(),
                     clusters: vec![plan.cluster.clone()],
                 }),
             }
