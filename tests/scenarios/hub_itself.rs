@@ -29,7 +29,7 @@ fn multi_cluster_hub_definition() -> Value {
 
 /// A cluster that becomes the hub of itself.
 async fn hub_of_itself(more: &[Value]) -> World {
-    let stage = Arc::new(Stage::start(1, &[LOCAL.to_owned()]).await);
+    let stage = Arc::new(Stage::start(1, &[LOCAL.to_owned()], &[]).await);
     let world = World::on(&stage, LOCAL, &[LOCAL]).await;
     drop(stage);
     let mut kinds = flotilla::api::definitions::definitions();
