@@ -249,6 +249,16 @@ fn fault_of_config_map(
             config::CONFIG_MAP_NAME,
             subject.cluster.metadata.name
         )),
+        Answer::Found(config_map)
+            if name == sets::ACCEPTED_NAME
+                && sets::is_of_another_mode(&subject.policy.metadata.name, &config_map) =>
+        {
+            Some(format!(
+                "ConfigMap {namespace}/{} asks for another installMode, and this policy goes; nothing is changed on cluster {}",
+                config::CONFIG_MAP_NAME,
+                subject.cluster.metadata.name
+            ))
+        }
         Answer::Found(config_map) => {
             let data = config::with_aliases(&config_map_data(config_map.at(&["data"])));
             let errors: Vec<String> = configuration_diagnostics(subject.policy, &data)

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use crate::support::plane::process::free_port;
 use crate::support::stage::{Kind, hub_name, kind, patience};
 use crate::support::{VELERO, World, input};
-use crate::{BACKUP, SCHEDULE, pacman};
+use crate::{BACKUP, SCHEDULE, pacman, prefixes};
 
 /// The commands of the page, without their comments.
 fn commands() -> Vec<String> {
@@ -155,6 +155,7 @@ async fn the_page_leads_from_a_bare_hub_to_the_first_backup_and_its_restore() {
             ["kubectl", "label", "managedcluster", "c2", ..] => {
                 desk.run(&line.replace("<name of a backup>", &backup)).await;
                 compliant(&world, crate::INSTALL, "c2").await;
+                prefixes::reads_from(&world, "c2", "c1").await;
                 world.stage.let_velero_look().await;
                 compliant(&world, crate::RESTORE, "c2").await;
                 let restored = world.clusters["c2"].get("Deployment", "pacman-ns", "pacman").await;

@@ -8,7 +8,7 @@ use crate::support::{POLICIES, VELERO, World, config_map};
 use crate::{BACKUP, RESTORE, SCHEDULE};
 
 /// A location that reads the backups of a cluster; waits until it is there and Velero can use it.
-async fn reads_from(world: &World, cluster: &str, source: &str) -> Value {
+pub async fn reads_from(world: &World, cluster: &str, source: &str) -> Value {
     let name = format!("dpa-from-{source}");
     world.clusters[cluster]
         .wait(&format!("{name} to be available"), "BackupStorageLocation", Some(VELERO), |locations| {

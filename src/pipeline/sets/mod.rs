@@ -27,4 +27,4 @@ pub use decide::{
 pub use fault::TemplateFault;
 pub use parameters::Parameters;
 pub use rendering::{KINDS, render, shipped_texts};
-pub use templates::{Overrides, SHIPPED, install_policy, is_replaced};
+pub use templates::{Overrides, SHIPPED, install_policy, is_of_another_mode, is_replaced};

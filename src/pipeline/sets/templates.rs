@@ -51,6 +51,16 @@ pub fn is_replaced(policy: &str, accepted: &Manifest) -> bool {
     })
 }
 
+/// Whether an install policy is one of another mode than the configuration in force: it is about to go, and what it reads is no
+/// longer meant for it.
+pub fn is_of_another_mode(policy: &str, accepted: &Manifest) -> bool {
+    let Some(mode) = accepted.text_at(&["data", MODE_KEY]).and_then(InstallMode::from_word) else {
+        return false;
+    };
+    let installs = [InstallMode::Oadp, InstallMode::Velero, InstallMode::Existing];
+    policy != install_policy(mode) && installs.into_iter().any(|other| install_policy(other) == policy)
+}
+
 const fn shipped(name: &'static str, text: &'static str, modes: &'static [InstallMode]) -> Shipped {
     Shipped { name, text, modes }
 }

@@ -329,6 +329,8 @@ fn an_install_policy_gives_way_to_one_that_installs() {
         ("oadp-hdr-app-backup", "velero", false),
     ] {
         assert_eq!(is_replaced(policy, &accepted(mode)), expected, "{policy} {mode}");
+        let other = policy != "oadp-hdr-app-backup" && (policy, mode) != ("oadp-hdr-app-install", "oadp");
+        assert_eq!(is_of_another_mode(policy, &accepted(mode)), other, "{policy} {mode}");
     }
 }
 
