@@ -55,6 +55,13 @@ async fn t1_pacman(config: &str, schedule: &str, expected_template: &Value) {
     }
     assert_eq!(rendered["spec"]["schedule"], "0 */1 * * *");
     assert_eq!(rendered["metadata"]["labels"]["cluster-name"], "c1");
+    // Row A37: they come down to its Backups.
+    let made = world.clusters["c1"].get("Backup", VELERO, &backup).await.unwrap();
+    for label in ["cluster-id", "cluster-name"] {
+        let (of_backup, of_schedule) =
+            (&made["metadata"]["labels"][label], &rendered["metadata"]["labels"][label]);
+        assert!(of_schedule.is_string() && of_backup == of_schedule, "{label}: {of_backup} {of_schedule}");
+    }
     for policy in [INSTALL, BACKUP] {
         world.policy_is(policy, "c1", "Compliant").await;
     }

@@ -76,13 +76,8 @@ pub fn deselected(
         }
         let behaviour = standing.and_then(|standing| standing.prune).unwrap_or(check.prune);
         let judge = |key: &ObjectKey| guard::deletion(key, allow_destructive);
-        let action = action(entry, behaviour, &judge, observed)
-            .and_then(|action| Ok((copies(entry, &action, observed)?, action)));
-        match action {
-            Ok((copies, action)) => {
-                plans.extend(copies);
-                plans.push(PrunePlan { entry: entry.clone(), action });
-            }
+        match with_copies(entry, behaviour, &judge, observed) {
+            Ok(planned) => plans.extend(planned),
             Err(reference) => {
                 waiting.references.insert(reference);
             }
@@ -108,13 +103,8 @@ pub fn removed(
             PruneObjectBehavior::DeleteAll => PruneObjectBehavior::DeleteAll,
         };
         let judge = |key: &ObjectKey| guard::removal(key, allow_destructive);
-        let action = action(entry, behaviour, &judge, observed)
-            .and_then(|action| Ok((copies(entry, &action, observed)?, action)));
-        match action {
-            Ok((copies, action)) => {
-                plans.extend(copies);
-                plans.push(PrunePlan { entry: entry.clone(), action });
-            }
+        match with_copies(entry, behaviour, &judge, observed) {
+            Ok(planned) => plans.extend(planned),
             Err(reference) => {
                 waiting.references.insert(reference);
             }
@@ -191,6 +181,19 @@ pub fn remaining(plans: &[PrunePlan], observed: &dyn Lookup) -> Vec<String> {
         })
         .map(|plan| plan.entry.key().to_string())
         .collect()
+}
+
+/// What becomes of an entry, after what goes along with it. The error names what must be watched first.
+fn with_copies(
+    entry: &Entry,
+    behaviour: PruneObjectBehavior,
+    judge: &dyn Fn(&ObjectKey) -> DeletionVerdict,
+    observed: &dyn Lookup,
+) -> Result<Vec<PrunePlan>, Reference> {
+    let action = action(entry, behaviour, judge, observed)?;
+    let mut plans = copies(entry, &action, observed)?;
+    plans.push(PrunePlan { entry: entry.clone(), action });
+    Ok(plans)
 }
 
 fn action(
