@@ -293,6 +293,9 @@ fn the_status_tells_which_version_of_a_configuration_is_in_force() {
         line.starts_with(&format!("{name}invalid since 20"))
             && line.contains("; its last good version stays in force, as it was since 20")
     });
+    let told = flotilla(["status", "-o", "json", "--kubeconfig", &kubeconfig]).with_code(0).json();
+    let time = |field: &str| told["configurations"][0][field].as_str().unwrap().to_owned();
+    assert!(time("edited") > time("accepted"), "{told}");
     drop(status);
     assert_eq!(hub.stop("TERM").code(), Some(0));
 }

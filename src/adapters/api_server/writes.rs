@@ -79,6 +79,21 @@ impl Connection {
         }
     }
 
+    /// When the data of an object was last written (RFC 3339), as the server notes it for the managers of its fields; where it
+    /// notes none, when the object was made. `None` where there is no such object. The caches do not keep these notes.
+    pub async fn data_written(&self, key: &ObjectKey) -> Result<Option<String>, ApiError> {
+        let api = self.api(&key.gvk, key.namespace.as_deref()).await?;
+        let Some(found) = self.within_limit(api.get_metadata_opt(&key.name)).await? else { return Ok(None) };
+        let managers = found.metadata.managed_fields.unwrap_or_default().into_iter();
+        let written = managers
+            .filter(|manager| {
+                manager.fields_v1.as_ref().is_some_and(|fields| fields.0.get("f:data").is_some())
+            })
+            .filter_map(|manager| manager.time)
+            .max();
+        Ok(written.or(found.metadata.creation_timestamp).map(|time| time.0.to_string()))
+    }
+
     /// Reads one object past every cache, and sets the caches right: what they hold turned out to be old.
     pub async fn refresh(&self, key: &ObjectKey) -> Result<(), ApiError> {
         let before = self.cached_version(key);

@@ -123,7 +123,13 @@ async fn look(hub: &Hub, options: &Options) -> Result<Report, Failure> {
     let snapshot = hub.connection().snapshot();
     let only: BTreeSet<String> = options.clusters.iter().cloned().collect();
     let mut report = Report::of(&snapshot, clock::now());
-    report.configurations = ConfigurationReport::all(&protected, &snapshot);
+    for configuration in ConfigurationReport::all(&protected, &snapshot) {
+        let dated = configuration.clone().dated(hub).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "when a configuration was written cannot be read and is left out");
+            configuration
+        });
+        report.configurations.push(dated);
+    }
     report.sources = SourceReport::all(&hub.source_records());
     if let Some(unknown) = only.iter().find(|name| !report.knows(name)) {
         return Err(Failure::new(format!(
