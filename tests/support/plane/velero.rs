@@ -34,6 +34,9 @@ impl VeleroServer {
             // Not a divisor of what else happens once a minute: Velero writes the file of the credentials anew whenever it needs
             // them, and who reads it in that moment finds it empty, which makes the location unavailable.
             "--store-validation-frequency=65s".to_owned(),
+            // Velero 1.18 notes a Backup as running after it let it start: one that is refused at once stays noted for good, and
+            // with one place the queue then stands still.
+            "--concurrent-backups=4".to_owned(),
         ];
         // Of two that say different things the last one counts.
         let arguments: Vec<String> =
