@@ -177,7 +177,13 @@ impl Scene<'_> {
         match departure {
             Departure::Nothing => {
                 let claims = if root.is_some() { nothing() } else { Claims::default() };
-                Ok((Fate::Keeps("its ConfigMap goes, and onDelete is keep".to_owned()), claims))
+                Ok((
+                    Fate::Keeps(
+                        "it is rendered no more: onDelete is keep, or its ConfigMap is still there"
+                            .to_owned(),
+                    ),
+                    claims,
+                ))
             }
             Departure::Pause => {
                 let schedules = self.known(|snapshot| prune::running_schedules(inventory, snapshot)).await?;
